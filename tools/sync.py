@@ -1,0 +1,25 @@
+"Rebuild everything that is made from the notebooks; with --check, fail if that changes a committed file."
+import os, subprocess, sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+os.chdir(root)
+os.environ['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+status = ['git', 'status', '--porcelain']
+
+
+def output(cmd): return subprocess.run(cmd, check=True, capture_output=True, text=True).stdout
+
+
+check = '--check' in sys.argv
+if check and (dirty := output(status)): sys.exit(f'Commit first, the sync check needs a clean tree:\n{dirty}')
+for module in (root/'fer_nb').glob('*.py'):
+    if module.name != '__init__.py': module.unlink()
+subprocess.run(['nbdev_clean'], check=True)
+subprocess.run(['nbdev_export'], check=True)
+subprocess.run([sys.executable, '-c', 'from nbdev.quarto import refresh_quarto_yml; refresh_quarto_yml()'], check=True)
+subprocess.run([sys.executable, 'tools/readme.py'], check=True)
+if check:
+    if changed := output(status):
+        sys.exit(f'Out of step with the notebooks (run `make sync` and commit):\n{changed}{output(["git", "diff", "--stat"])}')
+    print('library, configuration and README are in step with the notebooks')
