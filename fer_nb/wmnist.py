@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DIGITS', 'FASHION', 'PROFILES', 'data_file', 'read_idx', 'load_digits', 'wild_counts', 'minority_classes',
-           'wild_subset', 'to_input']
+           'wild_subset', 'to_input', 'wild_figure']
 
 # %% ../nbs/00_wmnist.ipynb #a231a62d
 import gzip
@@ -82,8 +82,8 @@ def _download(root, name):
     from torchvision import datasets
     try: getattr(datasets, name)(root, download=True)
     except Exception as e:
-        raise ValueError(f'download: expected torchvision to put {name} into {root}, came {type(e).__name__}: {e}. Without a network, copy the four '
-                         'IDX files into a folder and call load_digits(folder), or use the embedded 5,000 digits: load_digits()') from e
+        raise ValueError(f'download: expected torchvision to put {name} into {root}, came {type(e).__name__}: {" ".join(str(e).split())}. '
+                         'Without a network, copy the four IDX files into a folder and call load_digits(folder), or use the embedded 5,000 digits: load_digits()') from e
     return Path(root)/name/'raw'
 
 # %% ../nbs/00_wmnist.ipynb #905195f4
@@ -126,6 +126,12 @@ def _whole(name, value, least):
         raise ValueError(f'{name}: expected a whole number of at least {least}, came {value!r}')
     return n
 
+def _per_class(name, counts):
+    "`counts` as a list of ints, one per class; a `ValueError` names what is none."
+    try: counts = list(counts)
+    except TypeError: raise ValueError(f'{name}: expected a list of counts, one per class, came {counts!r}') from None
+    return [_whole(f'{name}[{k}]', n, 0) for k, n in enumerate(counts)]
+
 def _shares(profile, num_classes, ratio):
     "Every class's share of the majority count, for a profile given by name."
     if profile == 'longtail': return [ratio ** (-k / max(num_classes - 1, 1)) for k in range(num_classes)]
@@ -147,7 +153,7 @@ def wild_counts(
     "How many training images each class gets. `ValueError` for unknown names, wrong lengths and impossible numbers."
     num_classes, majority = _whole('num_classes', num_classes, 1), _whole('majority', majority, 1)
     if not isinstance(profile, str):
-        counts = [_whole(f'profile[{k}]', n, 0) for k, n in enumerate(profile)]
+        counts = _per_class('profile', profile)
         if len(counts) != num_classes: raise ValueError(f'profile: expected {num_classes} counts, one per class, came {len(counts)}')
         return counts
     if not isinstance(ratio, (int, float)) or not 1 <= ratio < math.inf:
@@ -159,6 +165,7 @@ def minority_classes(
     counts: list[int], # images per class
 ) -> list[int]: # class numbers, ascending
     "The classes with at most half as many images as the largest class."
+    counts = _per_class('counts', counts)
     return [k for k, n in enumerate(counts) if 2 * n <= max(counts)]
 
 # %% ../nbs/00_wmnist.ipynb #f133744e
@@ -171,15 +178,16 @@ def wild_subset(
     labels, seed = torch.as_tensor(labels), _whole('seed', seed, 0)
     if labels.ndim != 1 or labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise ValueError(f'labels: expected a tensor (N,) of integers, came shape {tuple(labels.shape)} of {labels.dtype}')
-    counts = [_whole(f'counts[{k}]', n, 0) for k, n in enumerate(counts)]
+    counts = _per_class('counts', counts)
     if len(labels) and not (0 <= int(labels.min()) and int(labels.max()) < len(counts)):
         raise ValueError(f'labels: expected classes 0 to {len(counts) - 1}, one per count, came {int(labels.min())} to {int(labels.max())}')
     there = torch.bincount(labels.long(), minlength=len(counts)).tolist()
     short = [f'class {k}: {n} wanted, {have} available' for k, (n, have) in enumerate(zip(counts, there)) if n > have]
     if short: raise ValueError(f'counts: expected no more than there are, came {"; ".join(short)}')
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).to(labels.device)
-    take = [(labels[order] == k).nonzero().flatten()[:n] for k, n in enumerate(counts)]
-    return order[torch.cat(take).sort().values]
+    generator = torch.Generator().manual_seed(seed)
+    pick, place = (torch.randperm(len(labels), generator=generator).to(labels.device) for _ in range(2))
+    taken = torch.cat([pick[labels[pick] == k][:n] for k, n in enumerate(counts)])
+    return taken[place[taken].argsort()]
 
 # %% ../nbs/00_wmnist.ipynb #bf44a127
 def to_input(
@@ -193,3 +201,34 @@ def to_input(
     size, side = _whole('size', size, 1), min(images.shape[1:])
     if size > side: raise ValueError(f'size: expected at most the side of the images, {side}, came {size}')
     return F.adaptive_avg_pool2d(images[:, None].float(), size).sub_(127.5).div_(128)
+
+# %% ../nbs/00_wmnist.ipynb #cd76857a
+def wild_figure(
+    images: torch.Tensor, # all images (N, H, W), uint8
+    labels: torch.Tensor, # their labels (N,)
+    counts: list[int], # images wanted per class
+    seed: int = 0,
+    names: list[str] = DIGITS, # class names
+): # matplotlib Figure
+    "A wild subset as a bar chart made of its own images, at most 30 a row; minority classes are orange and marked with †."
+    import matplotlib.pyplot as plt
+    if len(names) != len(counts): raise ValueError(f'names: expected {len(counts)} class names, one per count, came {len(names)}')
+    chosen, rare = wild_subset(labels, counts, seed), minority_classes(counts)
+    unit, (h, w) = max(1, math.ceil(max(counts) / 30)), images.shape[1:]
+    canvas = np.zeros((len(counts) * h, 30 * w, 4))  # red, green, blue, ink
+    for k, n in enumerate(counts):
+        row = images[chosen[labels[chosen] == k][:math.ceil(n / unit)]]
+        band = canvas[k * h:(k + 1) * h, :len(row) * w]
+        band[..., :3] = (0.91, 0.39, 0.) if k in rare else (0.25, 0.56, 0.85)
+        band[..., 3] = row.transpose(0, 1).reshape(h, -1).cpu() / 255
+    fig, ax = plt.subplots(figsize=(8, .3 * len(counts) + .3), dpi=80, layout='constrained')
+    ax.imshow(canvas, aspect='auto', interpolation='antialiased')
+    ax.set_yticks([(k + .5) * h for k in range(len(counts))], [f'{name} †' if k in rare else name for k, name in enumerate(names)])
+    right = ax.secondary_yaxis('right')
+    right.set_yticks([(k + .5) * h for k in range(len(counts))], [str(n) for n in counts])
+    for axis in (ax, right): axis.tick_params(colors='#808080', length=0); axis.spines[:].set_visible(False)
+    ax.set_xticks([])
+    ax.set_xlabel(f'one picture = {unit} image{"s" * (unit > 1)}; † minority class', color='#808080')
+    fig.patch.set_alpha(0); ax.patch.set_alpha(0)
+    plt.close(fig)
+    return fig
