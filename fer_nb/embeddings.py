@@ -4,14 +4,16 @@
 
 # %% ../nbs/06_embeddings.ipynb #bab255f3
 from __future__ import annotations
-import base64, copy, html, importlib.resources, io, json, math, os, platform, zipfile, zlib
+import base64, copy, html, importlib.resources, io, json, math, os, platform, re, zipfile, zlib
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np, torch
 import fer_nb
 
 # %% auto #0
-__all__ = ['PALETTE', 'PER_FRAME', 'FORMAT', 'TEXT', 'quantise', 'versions', 'Run', 'add_frame', 'meta', 'embed', 'record']
+__all__ = ['PALETTE', 'PER_FRAME', 'FORMAT', 'TEXT', 'PAGE', 'BUDGET', 'GRAY', 'METHODS', 'quantise', 'versions', 'Run',
+           'add_frame', 'meta', 'embed', 'record', 'pack', 'payload', 'to_page', 'regions', 'figures', 'project',
+           'Similarity', 'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
 
 # %% ../nbs/06_embeddings.ipynb #83cd6e49
 PALETTE = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
@@ -137,6 +139,23 @@ class Run:
     def save(self, path):
         "Write the run to one npz file."
         _write(path, _to_npz(self))
+
+    def to_html(self, path, *others):
+        "Write this run, and others beside it, as one page that plays anywhere."
+        _flat([self, *others])
+        _write(path, to_page([self, *others]))
+
+    def to_gif(self, path, *others, fps=12):
+        "Write this run, and others beside it, as an animated picture."
+        _write(path, _gif([self, *others], fps))
+
+    def figure(self, i=-1):
+        "Frame `i` as a matplotlib figure."
+        return figures(self, i=i)
+
+    def to_png(self, i=-1) -> bytes:
+        "Frame `i` as the bytes of a PNG; needs no display."
+        return _png([self], i)
 
     @staticmethod
     def load(path):
@@ -372,3 +391,399 @@ def _rebuild(a, text) -> Run:
     run.predictions, run.versions = a["predictions"], text["versions"]
     run.losses = dict(zip(text["losses"], a["losses"].tolist()))
     return run
+
+# %% ../nbs/06_embeddings.ipynb #af1c2b20
+def _base64(data): return base64.b64encode(data).decode()
+
+def pack(
+    frames,  # list of F int16 arrays (N, d)
+    drop=0,  # how many of the lowest bits to round away
+) -> str:    # base64 of a zlib stream: all low bytes, then all high bytes, of the frame-to-frame differences
+    "Frames as compressed text; the differences wrap around like 16-bit integers."
+    a = np.stack(frames)
+    if drop: a = np.clip(np.rint(a / 2**drop) * 2**drop, -32767, 32767)
+    a = a.astype("<i2")
+    a[1:] -= a[:-1].copy()
+    return _base64(zlib.compress(a.view(np.uint8).reshape(-1, 2).T.tobytes(), 9))
+
+# %% ../nbs/06_embeddings.ipynb #2ddf9d96
+def _safe(value):
+    "JSON that is safe inside a script element."
+    return json.dumps(value, allow_nan=False).translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"})
+
+def _thumbnails(images):
+    "Pictures of at most 14 pixels and 16 grays, compressed."
+    step = max(1, math.ceil(max(images.shape[1:]) / 14))
+    n, h, w = (images.shape[0], *(s // step * step for s in images.shape[1:]))
+    small = images[:, :h, :w].reshape(n, h // step, step, w // step, step).mean((2, 4))
+    return dict(h=h // step, w=w // step, data=_base64(zlib.compress((np.rint(small / 17) * 17).astype(np.uint8).tobytes(), 9)))
+
+def _flat(runs):
+    "Check that `runs` are runs with 2-D frames of the same classes."
+    for run in runs:
+        _need(isinstance(run, Run), "runs", "Run objects", type(run).__name__)
+        _need(len(run) > 0, "runs", "at least one frame", f"a run without frames ({run.name!r})")
+        _need(run.d == 2, "runs", "2-D frames; use project(run) first", f"{run.d}-D frames ({run.name!r})")
+        _need(run.class_names == runs[0].class_names, "runs", f"the same class names in all runs ({runs[0].class_names})", run.class_names)
+
+def payload(
+    runs,    # runs with 2-D frames
+    drop=0,  # see `pack`
+) -> dict:   # what the player reads; "images" is left None
+    "The runs as JSON-able data."
+    _flat(runs)
+    small = lambda a: _base64(a.astype(np.uint8).tobytes())
+    return dict(runs=[{**(m := run.meta()), "labels": small(run.labels), "predictions": small(run.predictions), "images": None,
+                       "frames": pack(run.frames[:len(m["steps"])], drop)} for run in runs])
+
+# %% ../nbs/06_embeddings.ipynb #89df8c92
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
+<link rel="icon" href="data:,"><title>%s</title>
+<style>:root { color-scheme: light dark } body { margin: 1rem auto; max-width: 110rem; padding: 0 1rem; font-family: system-ui, sans-serif }</style></head>
+<body><div id="fer-nb-root"></div><noscript>This film needs JavaScript.</noscript>
+<script type="application/json" id="fer-nb-data">%s</script>
+<script type="module">%s
+mountStatic(document.getElementById("fer-nb-root"), JSON.parse(document.getElementById("fer-nb-data").textContent));
+</script></body></html>
+"""
+
+# %% ../nbs/06_embeddings.ipynb #f87a930c
+BUDGET = 5_000_000  # bytes of one film
+
+def to_page(
+    runs,      # runs with 2-D frames, shown side by side
+) -> bytes:
+    "The runs as one HTML page."
+    player = (importlib.resources.files("fer_nb") / "static" / "theatre.js").read_text(encoding="utf-8")
+    player = re.sub("<(/script|!--)", r"<\\\1", player, flags=re.IGNORECASE)
+    title = html.escape(" · ".join(run.name for run in runs if run.name) or "fer_nb")
+    pictures = [None if run.images is None else _thumbnails(run.images) for run in runs]
+    for drop, seen in ((0, True), (1, True), (2, True), (3, True), (4, True), (4, False)):
+        data = payload(runs, drop)
+        for one, images in zip(data["runs"], pictures): one["images"] = images if seen else None
+        page = (PAGE % (title, _safe(data), player)).encode()
+        if len(page) < BUDGET: break
+    return page
+
+# %% ../nbs/06_embeddings.ipynb #bedbac00
+def regions(
+    run, i,  # a run and the number of a frame
+    z,       # positions (M, 2)
+):           # classes (M,), or None if the run has neither head nor centres
+    "What the linear head says at positions `z`: argmax of W z + b; without a head, the nearest centre."
+    i = _frame(run, i)
+    if run.head: return (z @ run.head[i].T + (run.biases[i] if run.biases else 0)).argmax(1)
+    if run.centers: return np.square(z[:, None] - run.centers[i]).sum(2).argmin(1)
+
+def _reach(run, i):
+    "How far from the origin frame `i` reaches, but for one point in 200."
+    return max(1.15 * float(np.quantile(np.abs(run.embedding(i)).max(1), 0.995)), 1e-9)
+
+def _grid(reach, n):
+    "The n × n positions of a square picture, row by row from the top."
+    side = (np.arange(n) + 0.5) / n * 2 - 1
+    return np.stack(np.meshgrid(side, -side), -1).reshape(-1, 2) * reach
+
+def _colors(k):
+    "Red, green, blue of k classes, 0 … 255."
+    return np.array([[int(c[j:j + 2], 16) for j in (1, 3, 5)] for c in PALETTE])[np.arange(k) % len(PALETTE)]
+
+def _caption(run, i): return f"step {run.steps[i]} · {run.accuracy(i):.1%} correct"
+
+# %% ../nbs/06_embeddings.ipynb #352d1f3a
+GRAY = "#7d8590"  # readable on white and on black
+
+def _draw_points(ax, run, i):
+    "Points, regions and centres of frame `i`."
+    x, r, k = run.embedding(i), _reach(run, i), len(run.class_names)
+    colors, order = _colors(k) / 255, np.random.default_rng(0).permutation(len(run.labels))
+    winner = regions(run, i, _grid(r, 240))
+    if winner is not None: ax.imshow(np.dstack([colors[winner].reshape(240, 240, 3), np.full((240, 240), 0.16)]), extent=(-r, r, -r, r), interpolation="nearest")
+    few = np.isin(run.labels, run.minority)
+    for marker, chosen in (("o", ~few), ("^", few)):
+        p = order[chosen[order]]
+        ax.scatter(*x[p].T, c=colors[run.labels[p]], s=np.clip(5000 / len(x), 2, 16) * (1.6 if marker == "^" else 1), marker=marker, linewidths=0.3, edgecolors="white")
+    for c in range(k if run.centers else 0):
+        way = np.array([frame[c] for frame in run.centers[:i + 1]])
+        ax.plot(*way.T, color=colors[c], lw=1)
+        ax.plot(*way[-1], marker="*", ms=12, color=colors[c], mec="black", mew=0.8)
+    ax.set(xlim=(-r, r), ylim=(-r, r), aspect="equal", facecolor="none")
+    ax.locator_params(nbins=4)
+
+def _draw_recall(ax, run, i):
+    "A bar per class."
+    k = len(run.class_names)
+    bars = ax.bar(range(k), np.nan_to_num(run.recall[i]), color=_colors(k) / 255)
+    for c in run.minority: bars[c].set(hatch="////", edgecolor="white", linewidth=0)
+    long = max(map(len, run.class_names)) > 3
+    ax.set_xticks(range(k), run.class_names, rotation=60 if long else 0, ha="right" if long else "center")
+    ax.set(ylim=(0, 1), yticks=(0, 1), yticklabels=("0", "100 %"), facecolor="none")
+    ax.set_ylabel("recall", color=GRAY, fontsize=9)
+
+def _draw(fig, runs, i):
+    "All of frame `i` of the runs, side by side, on `fig`."
+    from matplotlib.lines import Line2D
+    _flat(runs)
+    i = _frame(max(runs, key=len), i)
+    axes = fig.subplots(2, len(runs), squeeze=False, height_ratios=(4.6, 1))
+    fig.patch.set_alpha(0)
+    for (top, low), run in zip(axes.T, runs):
+        j = min(i, len(run) - 1)
+        _draw_points(top, run, j)
+        _draw_recall(low, run, j)
+        top.set_title(f"{run.name}\n" * bool(run.name) + _caption(run, j), color=GRAY, fontsize=11, fontweight="bold")
+        for ax in (top, low):
+            ax.tick_params(colors=GRAY, labelsize=8)
+            ax.spines[:].set(color=GRAY, linewidth=0.6)
+    few = {c for run in runs for c in run.minority}
+    marks = [Line2D([], [], ls="", marker="^" if c in few else "o", color=PALETTE[c % 10], label=name) for c, name in enumerate(runs[0].class_names)]
+    marks += [Line2D([], [], ls="", marker="^", color=GRAY, label="few training samples")] * bool(few)
+    marks += [Line2D([], [], ls="", marker="*", ms=10, color=GRAY, label="centre")] * any(bool(run.centers) for run in runs)
+    fig.legend(handles=marks, loc="outside lower center", ncols=6 if len(runs) == 1 else 12, labelcolor=GRAY, fontsize=9, frameon=False, handletextpad=0.1, columnspacing=1)
+
+# %% ../nbs/06_embeddings.ipynb #1b88a744
+def _size(runs): return dict(figsize=(4.4 * len(runs), 6 if len(runs) == 1 else 5.7), dpi=80, layout="constrained")
+
+def figures(
+    *runs,  # runs with 2-D frames
+    i=-1,   # which frame; a run with fewer holds its last
+):          # a matplotlib figure
+    "Frame `i` of several runs side by side."
+    _need(len(runs) > 0, "runs", "at least one run", "none")
+    import matplotlib.pyplot as plt
+    fig = plt.figure(**_size(runs))
+    plt.close(fig)  # shown once, where it is returned
+    _draw(fig, runs, i)
+    return fig
+
+def _png(runs, i) -> bytes:
+    "The same figure as PNG, without pyplot: safe in any thread."
+    from matplotlib.figure import Figure
+    fig, out = Figure(**_size(runs)), io.BytesIO()
+    _draw(fig, runs, i)
+    fig.savefig(out, format="png")
+    return out.getvalue()
+
+# %% ../nbs/06_embeddings.ipynb #bc5509e3
+def _stamp(shape, radius):
+    "Offsets (M, 2) that a point covers, and which of them are its inside (the rest is a white rim)."
+    dy, dx = np.mgrid[-radius - 1:radius + 2, -radius - 1:radius + 2].reshape(2, -1)
+    size = np.hypot(dx, dy) if shape == "disc" else np.maximum(2 * np.abs(dx) - dy, dy * 1.4) / 1.2
+    keep = size <= radius + 1
+    return np.stack([dy, dx], 1)[keep], (size <= radius)[keep]
+
+def _splat(run, i, reach, size, radius):
+    "Frame `i` as colours (size, size, 3): regions, then points."
+    k, white = len(run.class_names), np.array([255, 255, 255])
+    colors, half = _colors(k), size // 4
+    winner = regions(run, i, _grid(reach, half))
+    canvas = np.full((half, half, 3), 255) if winner is None else (0.84 * white + 0.16 * colors[winner]).reshape(half, half, 3)
+    canvas = canvas.repeat(4, 0).repeat(4, 1)
+    order, top = np.random.default_rng(0).permutation(len(run.labels)), np.full((size, size), -1)
+    at = np.rint((run.embedding(i)[order] * [1, -1] / reach + 1) / 2 * size).astype(int)[:, ::-1]
+    few = np.isin(run.labels[order], run.minority)
+    for shape, chosen in (("disc", ~few), ("triangle", few)):
+        for offset, inside in zip(*_stamp(shape, radius)):
+            where, number = at[chosen] + offset, 2 * np.flatnonzero(chosen) + inside
+            ok = ((where >= 0) & (where < size)).all(1)
+            r, c = where[ok].T
+            top[r, c] = np.maximum(top[r, c], number[ok])  # numbers ascend, so of two points on one pixel the later stays
+    covered = top >= 0
+    canvas[covered] = np.where((top[covered] % 2)[:, None], colors[run.labels[order][top[covered] // 2]], white)
+    return canvas.astype(np.uint8)
+
+# %% ../nbs/06_embeddings.ipynb #93d0decc
+def _still(runs, i, reach, size, font):
+    "Frame `i` of all runs as one picture with titles and legend."
+    from PIL import Image, ImageDraw
+    few, names = {c for run in runs for c in run.minority}, runs[0].class_names
+    texts = [("▲ " if c in few else "● ") + name for c, name in enumerate(names)] + ["▲ few training samples"] * bool(few)
+    rows, x, width = [], 0, len(runs) * (size + 12) + 12
+    for c, text in enumerate(texts):
+        step = font.getlength(text) + 14
+        if not rows or x + step > width - 24: rows, x = rows + [[]], 0
+        rows[-1].append((12 + x, c, text))
+        x += step
+    picture = Image.new("RGB", (width, 46 + size + 8 + 20 * len(rows)), "white")
+    pen = ImageDraw.Draw(picture)
+    for p, run in enumerate(runs):
+        j, left = min(i, len(run) - 1), 12 + p * (size + 12)
+        big = Image.fromarray(_splat(run, j, reach[p][j], 2 * size, 5 if len(run.labels) <= 1000 else 3 if len(run.labels) <= 4000 else 2))
+        _centres(ImageDraw.Draw(big), run, j, reach[p][j], 2 * size)
+        picture.paste(big.reduce(2), (left, 46))
+        pen.rectangle((left, 46, left + size - 1, 45 + size), outline="#b0b0b0")
+        pen.text((left, 4), run.name, "#202020", font)
+        pen.text((left, 24), _caption(run, j), "#606060", font)
+    for row, line in enumerate(rows):
+        for x, c, text in line: pen.text((x, 50 + size + 20 * row), text, PALETTE[c % 10] if c < len(names) else "#606060", font)
+    return picture
+
+def _centres(pen, run, i, reach, size):
+    "Centres of frame `i` with their ways, drawn by `pen`."
+    for c in range(len(run.class_names) if run.centers else 0):
+        way = [tuple((p[c] * [1, -1] / reach + 1) / 2 * size) for p in np.clip(run.centers[:i + 1], -9 * reach, 9 * reach)]
+        pen.line([*way, way[-1]], "#404040", 2)
+        x, y = way[-1]
+        pen.ellipse((x - 9, y - 9, x + 9, y + 9), PALETTE[c % 10], "#202020", 3)
+
+# %% ../nbs/06_embeddings.ipynb #1c652bc4
+def _gif(runs, fps) -> bytes:
+    "All frames of the runs, side by side, as the bytes of a GIF of one fixed palette; the last frame stays for two seconds."
+    import matplotlib
+    from PIL import Image, ImageFont
+    _flat(runs)
+    _need(isinstance(fps, (int, float)) and 0 < fps <= 50, "fps", "frames per second, above 0 and at most 50", fps)
+    font = ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), 13)
+    k, frames = len(runs[0].class_names), max(map(len, runs))
+    reach = [_smooth([_reach(run, i) for i in range(len(run))]) for run in runs]
+    shades = [255 + a * (_colors(min(k, 10)) - 255) for a in (0.16, 0.4, 0.7, 1)] + [np.linspace(0, 255, 16)[:, None].repeat(3, 1)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.concatenate(shades).round().astype(np.uint8).tobytes())
+    stills = [_still(runs, i, reach, 440 if len(runs) == 1 else 320, font).quantize(palette=palette, dither=Image.Dither.NONE) for i in range(frames)]
+    out = io.BytesIO()
+    stills[0].save(out, "GIF", save_all=True, append_images=stills[1:], duration=[round(1000 / fps)] * (frames - 1) + [2000], loop=0)
+    return out.getvalue()
+
+def _smooth(values):
+    "The geometric mean with up to three neighbours on either side: the camera must not tremble."
+    logs = np.pad(np.log(values), 3, mode="edge")
+    return np.exp(np.convolve(logs, np.full(7, 1 / 7), "valid"))
+
+# %% ../nbs/06_embeddings.ipynb #9ffc41dd
+def _pca(run):
+    "Frames, centres, heads and biases of `run` in the plane of the last frame's two main directions."
+    x = run.embedding().astype(np.float64)
+    mean = x.mean(0)
+    axes = np.linalg.svd(x - mean, full_matrices=False)[2][:2]
+    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])[:, None]  # the sign of a direction is arbitrary: fix it
+    flat = lambda a: (a - mean) @ axes.T
+    biases = [w @ mean + (run.biases[i] if run.biases else 0) for i, w in enumerate(run.head)]
+    return [flat(run.embedding(i)) for i in range(len(run))], [flat(c) for c in run.centers], [w @ axes.T for w in run.head], biases
+
+def _start(points):
+    "A first layout: the two main directions, small."
+    x = points - points.mean(0)
+    u, s, _ = np.linalg.svd(x, full_matrices=False)
+    return 1e-4 * (u[:, :2] * s[:2]) / max((u[:, 0] * s[0]).std(), 1e-12)
+
+def _tsne(clouds, seed):
+    "A layout per cloud, from the last one backwards, each beginning with the one before."
+    from sklearn.manifold import TSNE
+    layouts, begin = [], _start(clouds[-1])
+    for x in clouds[::-1]:
+        first = not layouts
+        make = TSNE(init=begin.astype(np.float32), perplexity=min(30, (len(x) - 1) / 3), random_state=seed, early_exaggeration=12. if first else 1., max_iter=1000 if first else 250)
+        layouts.append(make.fit_transform(x))
+        begin = layouts[-1]
+    return layouts[::-1]
+
+def _umap(clouds, seed, aligned):
+    "The same with UMAP, or all clouds at once with AlignedUMAP."
+    try: import umap
+    except ImportError as e: raise ImportError("umap-learn is missing: pip install fer_nb[lab]") from e
+    neighbours = min(15, len(clouds[0]) - 1)
+    if aligned:
+        same = [{i: i for i in range(len(clouds[0]))}] * (len(clouds) - 1)
+        return list(umap.AlignedUMAP(n_neighbors=neighbours, random_state=seed).fit(clouds, relations=same).embeddings_)
+    layouts, begin = [], "spectral"
+    for x in clouds[::-1]:
+        layouts.append(umap.UMAP(n_neighbors=neighbours, init=begin, random_state=seed, n_jobs=1).fit_transform(x))
+        begin = layouts[-1]
+    return layouts[::-1]
+
+# %% ../nbs/06_embeddings.ipynb #3623e1b6
+METHODS = ("pca", "tsne", "umap", "aligned_umap")
+
+def project(
+    run,           # a Run with frames of any dimension
+    method="pca",  # "pca", "tsne", "umap" or "aligned_umap" (these two need umap-learn)
+    seed=0,        # of t-SNE and UMAP
+) -> Run:          # the same run with 2-D frames; recall, losses and recipe are kept
+    "A run as it looks in two dimensions. The linear head survives PCA only; t-SNE and UMAP place the centres like points."
+    _need(isinstance(run, Run), "run", "a Run", type(run).__name__)
+    _need(method in METHODS, "method", " or ".join(METHODS), repr(method))
+    _need(len(run) > 0 and run.d >= 2, "run", "at least one frame of at least 2 dimensions", f"{len(run)} frames of {run.d}")
+    _need(len(run.labels) >= 4, "run", "at least 4 points", len(run.labels))
+    out = copy.copy(run)
+    for field in PER_FRAME: setattr(out, field, getattr(run, field)[:len(run)])
+    out._source, n = None, len(run.labels)
+    if method == "pca": points, out.centers, out.head, out.biases = _pca(run)
+    else:
+        clouds = [np.concatenate([run.embedding(i), *run.centers[i:i + 1]]) for i in range(len(run))]
+        both = _tsne(clouds, seed) if method == "tsne" else _umap(clouds, seed, method == "aligned_umap")
+        points, out.centers, out.head, out.biases = [p[:n] for p in both], [p[n:] for p in both if len(p) > n], [], []
+    for field in ("centers", "head", "biases"): setattr(out, field, [np.asarray(a, np.float32) for a in getattr(out, field)])
+    pairs = [quantise(p, *out.centers[i:i + 1]) for i, p in enumerate(points)]
+    out.frames, out.scales = [f for f, _ in pairs], [s for _, s in pairs]
+    return out
+
+# %% ../nbs/06_embeddings.ipynb #9b467af8
+class Similarity(NamedTuple):
+    "Mean cosines: of each class's embeddings to their centre (K,), and between centres."
+    intra: np.ndarray
+    inter: float
+
+def _classes(x, y):
+    "Embeddings, labels as 0 … K-1 and class means; at least two classes."
+    x = _array(x, np.float64, "x", (None, None))
+    y = _array(y, np.int64, "y", (len(x),))
+    _need(np.isfinite(x).all(), "x", "finite embeddings", "NaN or infinity")
+    names, y = np.unique(y, return_inverse=True)
+    _need(len(names) >= 2, "y", "at least two classes", len(names))
+    return x, y, np.stack([x[y == k].mean(0) for k in range(len(names))])
+
+def intra_inter(
+    x,  # embeddings (N, d)
+    y,  # labels (N,)
+) -> Similarity:
+    "Intra- and inter-class similarity, class means as centres; classes in the order of their labels."
+    x, y, c = _classes(x, y)
+    unit = lambda a: a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), 1e-12)
+    own = (unit(x) * unit(c)[y]).sum(1)
+    between = (unit(c) @ unit(c).T)[np.triu_indices(len(c), 1)]
+    return Similarity(np.array([own[y == k].mean() for k in range(len(c))]), float(between.mean()))
+
+def separation(
+    x,  # embeddings (N, d)
+    y,  # labels (N,)
+):      # (K,) per class; inf for a class without spread
+    "Distance from each class mean to the nearest other one, over the class's spread."
+    x, y, c = _classes(x, y)
+    apart = np.linalg.norm(c[:, None] - c, axis=2) + np.diag(np.full(len(c), np.inf))
+    spread = np.array([np.sqrt(np.square(x[y == k] - c[k]).sum(1).mean()) for k in range(len(c))])
+    with np.errstate(divide="ignore"): return apart.min(1) / spread
+
+# %% ../nbs/06_embeddings.ipynb #b9f96b72
+class DomainDistance(NamedTuple):
+    "Proxy A-distance, 0 (alike) to 2 (told apart without error), and squared maximum mean discrepancy, 0 to 2."
+    proxy_a: float
+    mmd: float
+
+def domain_distance(
+    xs,      # embeddings of the source domain (N, d)
+    xt,      # embeddings of the target domain (M, d)
+    seed=0,  # of the five-fold split
+) -> DomainDistance:
+    "How different two sets of embeddings are. Balanced error of a logistic regression, five-fold; Gaussian kernel of median width."
+    xs = _array(xs, np.float64, "xs", (None, None))
+    xt = _array(xt, np.float64, "xt", (None, xs.shape[1]))
+    _need(min(len(xs), len(xt)) >= 5, "xs and xt", "at least 5 embeddings each", (len(xs), len(xt)))
+    _need(np.isfinite(xs).all() and np.isfinite(xt).all(), "xs and xt", "finite embeddings", "NaN or infinity")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    x, side = np.concatenate([xs, xt]), np.repeat([0, 1], [len(xs), len(xt)])
+    judge = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+    hits = cross_val_score(judge, x, side, cv=StratifiedKFold(5, shuffle=True, random_state=seed), scoring="balanced_accuracy").mean()
+    return DomainDistance(2 * max(0., 2 * float(hits) - 1), mmd(xs, xt))
+
+def mmd(xs, xt, width=None):
+    "Squared maximum mean discrepancy with a Gaussian kernel; `width` None: the median distance between different points."
+    x, n = np.concatenate([xs, xt]), len(xs)
+    square = torch.cdist(*[torch.from_numpy(x)] * 2, compute_mode="donot_use_mm_for_euclid_dist").numpy() ** 2
+    if width is None: width = float(np.sqrt(np.median(square[square > 0]))) if square.any() else 1.
+    k = np.exp(-square / (2 * width**2))
+    return float(max(0., k[:n, :n].mean() + k[n:, n:].mean() - 2 * k[:n, n:].mean()))
