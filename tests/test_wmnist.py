@@ -191,6 +191,7 @@ BAD_FILES = {  # what is wrong: (the folder's contents, the message)
     'huge header':     (dict(images=idx(pixels(1), shape=(2**32 - 1,) * 3)), f'{IMAGES}: expected 79228162458924105385300197375 bytes .* truncated'),
     'count mismatch':  (dict(labels=idx(np.zeros(5, np.uint8))), f'{LABELS}: expected 6 labels, one per image, came 5'),
     'label 10':        (dict(labels=idx(np.array([0, 9, 10, 1, 200, 3], np.uint8))), f'{LABELS}: expected labels from 0 to 9, came 10 at position 2'),
+    'label just over': (dict(labels=idx(np.array([0, 9, 0, 0, 0, 10], np.uint8))), f'{LABELS}: expected labels from 0 to 9, came 10 at position 5'),
     'other size':      (dict(images=idx(pixels(6, 16))), f'{IMAGES}: expected images of 28 x 28, came 16 x 16'),
     'labels missing':  (dict(labels=None), f'{LABELS}: expected this file'),
     'images missing':  (dict(images=None), f'{IMAGES}: expected this file'),
@@ -284,6 +285,12 @@ def test_counts_properties(profile, majority, num_classes, ratio):
     else:
         assert minority_classes(counts) == list(range(num_classes - len(PROFILES[profile]), num_classes))
     assert wild_counts(counts, num_classes=num_classes) == counts
+
+@quick
+@given(st.integers(1, 100), st.integers(1, 300))
+def test_rounding_does_not_lose_an_image(smallest, ratio):
+    for profile in ('longtail', 'step'): assert wild_counts(profile, smallest * ratio, ratio=ratio)[-1] == smallest
+    assert wild_counts('step', 98, ratio=49)[-1] == 2  # 98 * (1/49) is 1.9999…
 
 @quick
 @given(st.integers(5, 1000), st.floats(1, 100), st.floats(1, 100))
