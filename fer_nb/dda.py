@@ -9,9 +9,26 @@ __all__ = ['check_scaling', 'dda_loss', 'dda_delta', 'DDALoss']
 import torch
 import torch.nn.functional as F
 
-from .centers import MovingCenters, _center_sums, _damped_mean, _processes, center_loss, check_batch, check_weight, class_sums
+from .centers import MovingCenters, center_loss, center_sums, check_batch, check_weight, class_sums, damped_mean, processes
 
 # %% ../nbs/11_dda.ipynb #cc317d15
+def _wide(
+    *tensors: torch.Tensor, # of one dtype
+) -> list[torch.Tensor]: # in float64 where the device has it
+    "Differences of large numbers keep their digits in float64."
+    return [t if t.device.type == "mps" else t.double() for t in tensors]
+
+def _apart(
+    a: torch.Tensor, # centres (N, d)
+    b: torch.Tensor, # centres (K, d)
+) -> torch.Tensor: # (N, K)
+    "Squared distances between centres with all their digits, however far from the origin."
+    wide_a, wide_b = _wide(a, b)
+    if wide_b.dtype == b.dtype: # nothing wider to compute in: subtract first, which is slower
+        return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
+    squares = wide_a.square().sum(1)[:, None] + wide_b.square().sum(1) - 2 * wide_a @ wide_b.t()
+    return squares.clamp(min=0)
+
 def _center_gradient(
     g: torch.Tensor, # gradient of a loss with respect to the scores (B, K), zero at each sample's own class
     x: torch.Tensor, # embeddings (B, d)
@@ -19,25 +36,24 @@ def _center_gradient(
     c: torch.Tensor, # centres (K, d)
 ) -> torch.Tensor: # (K, d)
     "Turn a gradient with respect to the scores into one with respect to the centres."
-    mean = c.detach().mean(0) # only differences matter: measuring from the middle keeps digits
+    dtype = c.dtype
+    g, x, c = _wide(g, x, c)
+    mean = c.detach().mean(0) # only differences matter: measure from the middle
     others = g.t() @ (x - mean) - g.sum(0)[:, None] * (c - mean)
     own = class_sums((c[y] - x) * g.sum(1, keepdim=True), y, len(c))
-    return 2 * (others + own)
+    return (2 * (others + own)).to(dtype)
 
 class _Scores(torch.autograd.Function):
-    """How much nearer the own centre is than centre k: ‖x−c_k‖² − ‖x−c_y‖², negated, shape (B, K).
-
-    Written as 2(x−c_y)·(c_k−c_y) − ‖c_k−c_y‖²: no large squares that cancel, nothing of size B·K·d."""
+    "How much nearer the own centre is than each centre: ‖x−c_y‖² − ‖x−c_k‖², shape (B, K)."
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x, y, c):
-        with torch.autocast(x.device.type, enabled=False):
-            dots = (x - c[y]) @ (c - c.mean(0)).t()
-            rows = c[y] if len(y) < len(c) else c
-            apart = torch.cdist(rows, c, compute_mode="donot_use_mm_for_euclid_dist").square()
-            apart = apart if len(y) < len(c) else apart[y]
-            return 2 * (dots - dots.gather(1, y[:, None])) - apart
+        "2(x−c_y)·(c_k−c_y) − ‖c_k−c_y‖²: no large squares that cancel, nothing of size B·K·d."
+        apart = _apart(c[y], c) if len(y) < len(c) else _apart(c, c)[y]
+        wide_x, wide_c = _wide(x, c)
+        dots = (wide_x - wide_c[y]) @ (wide_c - wide_c.mean(0)).t()
+        return (2 * (dots - dots.gather(1, y[:, None])) - apart).to(x.dtype)
 
     @staticmethod
     def setup_context(ctx, inputs, output): ctx.save_for_backward(*inputs)
@@ -45,11 +61,11 @@ class _Scores(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         x, y, c = ctx.saved_tensors
-        with torch.autocast(x.device.type, enabled=False):
-            g = grad.scatter(1, y[:, None], 0.) # the own score is always 0
-            far = c - c.detach().mean(0)
-            for_x = 2 * (g @ far - g.sum(1, keepdim=True) * far[y])
-            return for_x, None, _center_gradient(g, x, y, c) if ctx.needs_input_grad[2] else None
+        g = grad.scatter(1, y[:, None], 0.) # a sample's own score is 0 wherever it lies
+        wide_g, far = _wide(g, c)
+        far = far - far.detach().mean(0)
+        for_x = 2 * (wide_g @ far - wide_g.sum(1, keepdim=True) * far[y])
+        return for_x.to(x.dtype), None, _center_gradient(g, x, y, c) if ctx.needs_input_grad[2] else None
 
 # %% ../nbs/11_dda.ipynb #eacd9570
 def _dda(
@@ -87,8 +103,7 @@ def _dda_sums(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (K, d), (K, 1), (K, d): what adds up over batches and processes
     "Per class: the centre loss's sums and counts, and the DDA loss's gradient times m."
     p = scores.softmax(1).scatter(1, y[:, None], 0.)
-    with torch.autocast(x.device.type, enabled=False):
-        return *_center_sums(x, y, c), _center_gradient(p / 2, x, y, c)
+    return *center_sums(x, y, c), _center_gradient(p / 2, x, y, c)
 
 def _dda_step(
     pull: torch.Tensor, # sums per class (K, d)
@@ -96,7 +111,7 @@ def _dda_step(
     push: torch.Tensor, # the DDA loss's gradient times m (K, d)
 ) -> torch.Tensor: # (K, d)
     "Eq. 10: the damped mean plus the gradient."
-    return _damped_mean(pull, n) + push / n.sum()
+    return damped_mean(pull, n) + push / n.sum()
 
 def dda_delta(
     x: torch.Tensor, # embeddings (B, d)
@@ -134,7 +149,7 @@ class DDALoss(MovingCenters):
         "lam·L_C + gamma·L_DDA with the centres c(t); in training they then move to c(t+1)."
         x, c = check_batch(x, y, self.current())
         scores = _Scores.apply(x, y, c)
-        batch = len(x) * (_processes() if self.training else 1)
+        batch = len(x) * (processes() if self.training else 1)
         loss = self.lam * center_loss(x, y, c) + self.gamma * _dda(scores, y, self.scaling, batch)
         if self.moving: self.move(_dda_step, loss, *_dda_sums(scores.detach(), x.detach(), y, c))
         return loss
