@@ -7,10 +7,10 @@ PY := .venv/bin/python
 .PHONY: lab wmnist test sync browser
 
 lab: .venv/lab.ready
-	$(PY) -m fer_nb.cli lab course
+	.venv/bin/fer_nb lab course
 
 wmnist: .venv/lab.ready
-	$(PY) -m fer_nb.cli wmnist --out runs/wmnist
+	.venv/bin/fer_nb wmnist --out runs/wmnist
 
 test: .venv/dev.ready browser
 	$(PY) -m pytest
