@@ -282,13 +282,14 @@ def _arrows(
     at: torch.Tensor, # positions (N, 2)
     force: torch.Tensor, # forces (N, 2)
     length: float, # length of every arrow
+    color: bool, # by strength, else black
     **style, # passed on to quiver
 ):
-    "Arrows of one length in the forces' directions, coloured by strength; no force, no arrow."
+    "Arrows of one length in the forces' directions; no force, no arrow."
     strength = force.norm(dim=1, keepdim=True)
     some = strength[:, 0] > 0
-    (px, py), (ax_, ay) = at[some].T, (length * force / strength)[some].T
-    return ax.quiver(px, py, ax_, ay, strength[some, 0], angles="xy", scale_units="xy", scale=1, pivot="mid", **style)
+    tail, step = at[some].T, (length * force / strength)[some].T
+    return ax.quiver(*tail, *step, *([strength[some, 0]] if color else []), angles="xy", scale_units="xy", scale=1, **style)
 
 def force_field(
     terms: dict, # name -> callable (x, y, c) -> scalar; a panel each, and one for their sum
@@ -298,7 +299,7 @@ def force_field(
     labels: torch.Tensor | None = None, # their labels (N,)
     grid: int = 15, # arrows per side
 ): # matplotlib Figure
-    """Arrows of -∂L/∂x for a probe of class y on a grid, and at the points themselves (black rim); colour is strength.
+    """Arrows of -∂L/∂x for a probe of class y on a grid, and at the points themselves (black); colour is strength.
 
     Raises: ValueError if c or x is not two-dimensional, y is no class, or only one of x and labels is given"""
     import matplotlib.pyplot as plt
@@ -324,17 +325,18 @@ def force_field(
         on_grid["total"], on_points["total"] = sum(on_grid.values()), sum(on_points.values())
     strengths = torch.cat([f.norm(dim=1) for f in on_grid.values()])
     top = float(strengths.max()) or 1.
-    norm = LogNorm(top / 1000, top)
+    norm = LogNorm(top / 100, top)
     fig, axes = plt.subplots(1, len(on_grid), figsize=(3.6 * len(on_grid) + 0.6, 3.7), dpi=80, squeeze=False, layout="constrained")
     for ax, name in zip(axes[0], on_grid):
-        drawn = _arrows(ax, lattice, on_grid[name], 1.5 * half / grid, norm=norm, cmap="viridis_r", width=.006)
+        drawn = _arrows(ax, lattice, on_grid[name], 1.4 * half / grid, True, norm=norm, cmap="viridis_r", width=.005, pivot="mid")
         for k in range(len(c)):
             color = PALETTE[k % len(PALETTE)]
             ax.scatter(*points[labels == k].T, s=14, color=color, edgecolors="black", linewidths=.5, zorder=3)
             ax.scatter(*c[k], s=190 if k == y else 90, marker="*" if k == y else "o", color=color, edgecolors="black", zorder=4)
             ax.annotate(str(k), c[k], xytext=(6, 6), textcoords="offset points", weight="bold", zorder=5)
-        if len(points): _arrows(ax, points, on_points[name], 2.2 * half / grid, norm=norm, cmap="viridis_r", width=.008, zorder=3)
-        ax.set(title=f"{name}, probe of class {y}", aspect="equal", xticks=[], yticks=[])
-    fig.colorbar(drawn, ax=axes[0], label="strength of the force")
+        _arrows(ax, points, on_points[name], 2 * half / grid, False, width=.007, zorder=3)
+        (left, bottom), (right, upper) = (middle - 1.08 * half).tolist(), (middle + 1.08 * half).tolist()
+        ax.set(title=name, aspect="equal", xticks=[], yticks=[], xlim=(left, right), ylim=(bottom, upper))
+    fig.colorbar(drawn, ax=axes[0], label=f"force on a probe of class {y}")
     plt.close(fig)
     return fig
