@@ -248,7 +248,7 @@ def schedule_figure(
     for name, schedule in schedules.items():
         ax.plot([lr * schedule(n, total) for n in range(total)], label=name)
     ax.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
-    ax.legend(frameon=False)
+    ax.legend(fontsize="small", loc="upper right")
     return fig
 
 # %% ../nbs/05_training.ipynb #2c6e45d3
@@ -280,12 +280,14 @@ class NonFiniteLoss(FloatingPointError):
                          f"Model and objective are back in the state {f'after step {good}' if good else 'before the first step'}.")
 
 # %% ../nbs/05_training.ipynb #e8291a6a
-def _cause(terms, found, norms, lr, clip):
+def _cause(terms, found, history, lr, clip):
     "The likeliest reason for a non-finite step, from what was seen."
     if not math.isfinite(found["batch"]): return "the batch itself holds NaN or infinity, look at the data"
-    if len(norms) > 1 and norms[-1] > 10 * min(norms):
-        less = f"a smaller lr ({lr:g} now), smaller weights of the terms" + (", or clip=5" if clip is None else f", or a smaller clip ({clip:g} now)")
-        return f"diverging, the gradient norm had grown from {min(norms):.3g} to {norms[-1]:.3g}; try {less}"
+    for what, name, factor in (("gradient norm", "gradient", 10), ("loss", "total", 1000)):
+        values = [abs(flags[name]) for flags in [*history, found] if math.isfinite(flags[name])]
+        if len(values) > 1 and values[-1] > factor * min(values):
+            less = f"a smaller lr ({lr:g} now), smaller weights of the terms, " + ("or clip=5" if clip is None else f"or a smaller clip ({clip:g} now)")
+            return f"diverging, the {what} had grown from {min(values):.3g} to {values[-1]:.3g}; try {less}"
     if terms == ["gradient"]:
         return "every loss is finite but a slope is not: a square root, norm or logarithm at 0, or an overflow in the backward pass"
     fine = [name for name, value in found.items() if math.isfinite(value) and name not in ("total", "gradient", "batch")]
@@ -296,10 +298,15 @@ def _cause(terms, found, norms, lr, clip):
 class _Watch:
     "Looks at the flags every `every` steps and keeps the last good state."
     def __init__(self, module, n, every, lr, clip, accelerator):
-        self.state = [*module.parameters(), *module.buffers()]
+        self.params = list(module.parameters())
+        self.buffers = [(m._buffers, name) for m in module.modules() for name, b in m._buffers.items() if b is not None]
         self.every, self.lr, self.clip, self.accelerator = every, lr, clip, accelerator
-        self.pending, self.norms = [], deque(maxlen=50)
-        self.good, self.trial = ((n, [t.detach().clone() for t in self.state]) for _ in range(2)) # a trial turns good by a finite step
+        self.pending, self.history = [], deque(maxlen=50)
+        self.good, self.trial = ((n, [t.detach().clone() for t in self.state()]) for _ in range(2)) # a trial turns good by a finite step
+
+    def state(self):
+        "Parameters and buffers as they are now; a module may put another tensor in a buffer's place."
+        return self.params + [owner[name] for owner, name in self.buffers]
 
     def add(self, n, losses, grad_norm, x):
         "Note a step's flags, which stay on the device, and look if it is time."
@@ -314,23 +321,28 @@ class _Watch:
         values = iter(torch.stack([v.float() for _, flags in self.pending for v in flags.values()]).tolist())
         seen = [(n, {name: next(values) for name in flags}) for n, flags in self.pending]
         bad = [s for s in seen if any(not math.isfinite(v) for name, v in s[1].items() if name != "batch")]
-        if self.accelerator.num_processes > 1: # all or none
-            n = torch.tensor([s[0] for s in bad[:1]] or [2**62], device=self.accelerator.device)
-            first = int(self.accelerator.gather(n).min())
-            bad = [s for s in seen if s[0] == first]
-        self.norms.extend(flags["gradient"] for n, flags in seen if not bad or n < bad[0][0])
+        if self.accelerator.num_processes > 1: bad = self.agree(seen, bad)
+        self.history.extend(flags for n, flags in seen if not bad or n < bad[0][0])
         if bad: self.fail(*bad[0])
         self.pending, self.good, self.trial = [], self.trial, (seen[-1][0], self.good[1])
-        torch._foreach_copy_(self.trial[1], self.state)
+        torch._foreach_copy_(self.trial[1], self.state())
+
+    def agree(self, seen, bad):
+        "The first bad step of any process, so that all of them stop there and go back to the same state."
+        share = lambda value: self.accelerator.gather(torch.tensor([value], dtype=torch.float64, device=self.accelerator.device))
+        first = share(bad[0][0] if bad else math.inf).min().item()
+        bad = [(n, flags) for n, flags in seen if n == first]
+        if bad: bad[0][1]["batch"] = share(bad[0][1]["batch"]).sum().item() # NaN if any process's batch is
+        return bad
 
     def fail(self, n, found):
         "Go back to the last good state and say what happened."
         bad = [name for name, value in found.items() if not math.isfinite(value) and name != "batch"]
         terms = [name for name in bad if name not in ("total", "gradient")] or bad[:1] or ["a loss on another process"]
-        cause = _cause(terms, found, self.norms, self.lr, self.clip)
+        cause = _cause(terms, found, self.history, self.lr, self.clip)
         proven = n > self.trial[0] + 1 or not math.isfinite(found["batch"])
         good, state = self.trial if proven and all(t.isfinite().all() for t in self.trial[1]) else self.good
-        torch._foreach_copy_(self.state, state)
+        torch._foreach_copy_(self.state(), state)
         raise NonFiniteLoss(n, terms, cause, good)
 
 # %% ../nbs/05_training.ipynb #b53d6c91
@@ -446,7 +458,8 @@ def _rehearse(model, objective, source, device) -> int | None: # number of class
             raise ValueError(f"model: expected one that returns Output(embedding, logits), got {type(output).__name__}")
         classes = output.logits.shape[-1] if isinstance(objective, Objective) else None
         if classes: _check_labels(source.tensors[1] if isinstance(source, Batches) else batch[1], classes)
-        losses = objective(batch, output)
+        try: losses = objective(batch, output)
+        except TypeError as error: raise ValueError(f"objective: expected one that takes (batch, output), got: {error}") from error
     if not isinstance(losses, dict) or not losses:
         raise ValueError(f"objective: expected a dict of scalar losses, got {type(losses).__name__}")
     for name, loss in losses.items():
@@ -668,15 +681,17 @@ def progress(
 ) -> Iterator[Step]: # the same steps
     "A tqdm progress bar with live losses."
     from tqdm.auto import tqdm
-    looked = -math.inf
-    with tqdm(unit="step") as bar:
+    bar, looked = None, -math.inf
+    try:
         for step in steps:
-            if bar.total is None: bar.total, bar.initial = step.total, step.n - 1; bar.n = bar.initial
+            if bar is None: bar = tqdm(total=step.total, initial=step.n - 1, unit="step")
             if time.monotonic() - looked >= every or step.n == step.total:
                 bar.set_postfix({name: f"{float(loss):.3f}" for name, loss in step.losses.items()}, refresh=False)
                 looked = time.monotonic()
             bar.update()
             yield step
+    finally:
+        if bar is not None: bar.close()
 
 # %% ../nbs/05_training.ipynb #78c86b2b
 def confusion_figure(
