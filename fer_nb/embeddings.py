@@ -12,8 +12,8 @@ import fer_nb
 
 # %% auto #0
 __all__ = ['PALETTE', 'PER_FRAME', 'FORMAT', 'TEXT', 'PAGE', 'BUDGET', 'GRAY', 'METHODS', 'quantise', 'versions', 'Run',
-           'add_frame', 'meta', 'embed', 'record', 'pack', 'payload', 'to_page', 'regions', 'figures', 'project',
-           'Similarity', 'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
+           'add_frame', 'meta', 'snapshot', 'embed', 'record', 'pack', 'payload', 'to_page', 'regions', 'figures',
+           'project', 'Similarity', 'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
 
 # %% ../nbs/06_embeddings.ipynb #83cd6e49
 PALETTE = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
@@ -142,7 +142,6 @@ class Run:
 
     def to_html(self, path, *others):
         "Write this run, and others beside it, as one page that plays anywhere."
-        _flat([self, *others])
         _write(path, to_page([self, *others]))
 
     def to_gif(self, path, *others, fps=12):
@@ -227,6 +226,16 @@ def meta(
                 steps=run.steps[start:n], epochs=run.epochs[start:n], scales=run.scales[start:n], recall=part("recall"), grad_norm=part("grad_norm"),
                 losses={name: _plain(v[start:n]) for name, v in run.losses.items()}, centers=part("centers"), heads=part("head"), biases=part("biases"),
                 recipe=run.recipe, seed=run.seed, versions=run.versions)
+
+# %% ../nbs/06_embeddings.ipynb #27239de7
+def snapshot(
+    run,  # a Run, perhaps one that grows
+) -> Run: # the frames it has now; this one does not grow
+    "A copy to work on while the original goes on."
+    out, n = copy.copy(run), len(run)
+    out._source, out.losses = None, {name: v[:n] for name, v in run.losses.items()}
+    for field in PER_FRAME: setattr(out, field, getattr(run, field)[:n])
+    return out
 
 # %% ../nbs/06_embeddings.ipynb #abbe43f3
 @torch.no_grad()
@@ -348,15 +357,16 @@ TEXT = ("name", "class_names", "minority", "recipe", "seed", "versions", "total"
 
 def _to_npz(run) -> bytes:
     "The run as the bytes of an npz file; of a growing run, the frames it has now."
+    run = snapshot(run)
     n, k, d = len(run), len(run.class_names), run.d
     text = json.dumps({"format": FORMAT, "losses": list(run.losses), **{f: getattr(run, f) for f in TEXT}})
-    stack = lambda field, dtype, *shape: np.array(getattr(run, field)[:n], dtype).reshape(-1, *shape)
+    stack = lambda field, dtype, *shape: np.array(getattr(run, field), dtype).reshape(-1, *shape)
     out = io.BytesIO()
     np.savez_compressed(out, fer_nb_run=np.frombuffer(text.encode(), np.uint8), labels=run.labels, predictions=run.predictions,
         images=np.zeros((0, 0, 0), np.uint8) if run.images is None else run.images, frames=stack("frames", np.int16, len(run.labels), d),
         steps=stack("steps", np.int64), epochs=stack("epochs", np.int64), scales=stack("scales", np.float64), grad_norm=stack("grad_norm", np.float64),
         recall=stack("recall", np.float32, k), centers=stack("centers", np.float32, k, d), head=stack("head", np.float32, k, d), biases=stack("biases", np.float32, k),
-        losses=np.array([v[:n] for v in run.losses.values()], np.float64).reshape(len(run.losses), n))
+        losses=np.array(list(run.losses.values()), np.float64).reshape(len(run.losses), n))
     return out.getvalue()
 
 # %% ../nbs/06_embeddings.ipynb #ebe13e72
@@ -431,10 +441,8 @@ def payload(
     drop=0,  # see `pack`
 ) -> dict:   # what the player reads; "images" is left None
     "The runs as JSON-able data."
-    _flat(runs)
     small = lambda a: _base64(a.astype(np.uint8).tobytes())
-    return dict(runs=[{**(m := run.meta()), "labels": small(run.labels), "predictions": small(run.predictions), "images": None,
-                       "frames": pack(run.frames[:len(m["steps"])], drop)} for run in runs])
+    return dict(runs=[{**run.meta(), "labels": small(run.labels), "predictions": small(run.predictions), "images": None, "frames": pack(run.frames, drop)} for run in runs])
 
 # %% ../nbs/06_embeddings.ipynb #89df8c92
 PAGE = """<!doctype html>
@@ -456,6 +464,8 @@ def to_page(
     runs,      # runs with 2-D frames, shown side by side
 ) -> bytes:
     "The runs as one HTML page."
+    _flat(runs)
+    runs = [snapshot(run) for run in runs]
     player = (importlib.resources.files("fer_nb") / "static" / "theatre.js").read_text(encoding="utf-8")
     player = re.sub("<(/script|!--)", r"<\\\1", player, flags=re.IGNORECASE)
     title = html.escape(" · ".join(run.name for run in runs if run.name) or "fer_nb")
@@ -634,6 +644,7 @@ def _gif(runs, fps) -> bytes:
     import matplotlib
     from PIL import Image, ImageFont
     _flat(runs)
+    runs = [snapshot(run) for run in runs]
     _need(isinstance(fps, (int, float)) and 0 < fps <= 50, "fps", "frames per second, above 0 and at most 50", fps)
     font = ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), 13)
     k, frames = len(runs[0].class_names), max(map(len, runs))
@@ -706,9 +717,7 @@ def project(
     _need(method in METHODS, "method", " or ".join(METHODS), repr(method))
     _need(len(run) > 0 and run.d >= 2, "run", "at least one frame of at least 2 dimensions", f"{len(run)} frames of {run.d}")
     _need(len(run.labels) >= 4, "run", "at least 4 points", len(run.labels))
-    out = copy.copy(run)
-    for field in PER_FRAME: setattr(out, field, getattr(run, field)[:len(run)])
-    out._source, n = None, len(run.labels)
+    run, out, n = snapshot(run), snapshot(run), len(run.labels)
     if method == "pca": points, out.centers, out.head, out.biases = _pca(run)
     else:
         clouds = [np.concatenate([run.embedding(i), *run.centers[i:i + 1]]) for i in range(len(run))]
@@ -766,7 +775,7 @@ def domain_distance(
     xt,      # embeddings of the target domain (M, d)
     seed=0,  # of the five-fold split
 ) -> DomainDistance:
-    "How different two sets of embeddings are. Balanced error of a logistic regression, five-fold; Gaussian kernel of median width."
+    "How different two sets are: balanced error of a logistic regression, five-fold; Gaussian kernel of median width. Needs memory for (N+M)² distances."
     xs = _array(xs, np.float64, "xs", (None, None))
     xt = _array(xt, np.float64, "xt", (None, xs.shape[1]))
     _need(min(len(xs), len(xt)) >= 5, "xs and xt", "at least 5 embeddings each", (len(xs), len(xt)))
