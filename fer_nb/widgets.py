@@ -106,13 +106,13 @@ class Wire:
     CREDIT, PACE, LATE, SIZE = 2, 1 / 30, 1.0, 4_000_000
     def __init__(self, send, clock=time.monotonic):
         self._send, self.clock, self.lock = send, clock, threading.RLock()
-        self.runs, self.names, self.sent, self.seq, self.acked, self.last = [], None, [], 0, 0, -math.inf
+        self.runs, self.told, self.sent, self.seq, self.acked, self.last = [], None, [], 0, 0, -math.inf
 
     def open(self, runs, errors=(), generation=0):
         "Tell a new reader everything from the start."
         with self.lock:
             self.runs, self.generation, self.errors = list(runs), generation, errors
-            self.names, self.sent, self.acked, self.last = [r.class_names for r in runs], [0] * len(runs), self.seq, -math.inf
+            self.told, self.sent, self.acked, self.last = self._about(), [0] * len(runs), self.seq, -math.inf
             metas, blocks = run_blocks(runs, errors)
             self._send(dict(type="init", generation=generation, runs=metas, frames=[]), blocks)
             self.pump()
@@ -125,13 +125,15 @@ class Wire:
         "Send what is new, if the reader may have it now."
         with self.lock:
             wait = self.clock() - self.last
-            if self.names is None or wait < self.PACE or (self.seq - self.acked >= self.CREDIT and wait < self.LATE): return False
-            if self.names != [r.class_names for r in self.runs]: return self.open(self.runs, self.errors, self.generation) or True
+            if self.told is None or wait < self.PACE or (self.seq - self.acked >= self.CREDIT and wait < self.LATE): return False
+            if self.told != self._about(): return self.open(self.runs, self.errors, self.generation) or True
             frames, blocks = self._take()
             if not frames: return False
             self.seq, self.last = self.seq + 1, self.clock()
             self._send(dict(type="frames", seq=self.seq, generation=self.generation, frames=frames), blocks)
             return True
+
+    def _about(self): return [(r.class_names, r.total) for r in self.runs]  # a run learns these at its first step
 
     def _take(self):
         "The frames not yet sent, panel by panel in step, up to some megabytes."
@@ -474,8 +476,9 @@ def theatre(
     """Show a training while it runs.
 
     Raises ValueError if `source` is neither a run nor a function that makes one, or a control or setting does not fit it."""
-    if callable(source) and not isinstance(source, Run): return _stage(source, [{}], controls, settings, play)
-    return race([source], controls=controls, play=play, **settings)
+    if isinstance(source, Run): return race([source], controls=controls, play=play, **settings)
+    _need(callable(source), "source", "a Run or a function that makes one", source)
+    return _stage(source, [{}], controls, settings, play)
 
 def race(
     source,            # a function of settings that makes a run, or a list of runs

@@ -48,7 +48,7 @@ function logTicks(lo, hi, count) { // 1, 2, 5 × powers of ten, or powers alone 
   for (let e = Math.floor(Math.log10(lo)); e <= Math.ceil(Math.log10(hi)); e++)
     for (const m of [1, 2, 5]) if (m * 10 ** e >= lo && m * 10 ** e <= hi) out.push(m * 10 ** e);
   const tens = out.filter((v) => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9);
-  if (out.length <= count || tens.length < 3) return out.filter((_, i) => i % Math.ceil(out.length / count) === 0);
+  if (out.length <= count || tens.length < 2) return out.filter((_, i) => i % Math.ceil(out.length / count) === 0);
   return tens.filter((_, i) => i % Math.ceil(tens.length / count) === 0);
 }
 
@@ -226,7 +226,7 @@ function fillRegions(pixels, w, h, cam, lines, colours) { // row by row along th
 // Stamps: one small anti-aliased disc per class and half-pixel phase, ready to be blended in; rare classes get a ring.
 function makeStamps(run, colours, ring, radius, alpha, width) {
   const reach = Math.ceil(radius * 1.35 + 1.2), side = 2 * reach + 1, offset = [], keep = [], red = [], green = [], start = [];
-  const cover = (d, r) => clamp(r - d + 0.5, 0, 1);
+  const cover = (d, r) => clamp(r - d + 0.5, 0, 1), rim = clamp((1200 / run.n) ** 0.4, 0.35, 1);   // among many points a full ring would drown the colour
   for (let k = 0; k < run.k; k++)
     for (let phase = 0; phase < 4; phase++) {
       start.push(offset.length);
@@ -235,7 +235,7 @@ function makeStamps(run, colours, ring, radius, alpha, width) {
           const d = Math.hypot(x - reach - (phase & 1) / 2, y - reach - (phase >> 1) / 2), rare = run.minority.has(k), r = rare ? radius * 1.3 : radius;
           const a = Math.round(256 * alpha * cover(d, r));
           if (a < 4) continue;
-          const c = rare ? blend(ring, colours[k], cover(d, r - Math.max(1, 0.36 * radius))) : colours[k];
+          const c = rare ? blend(colours[k], ring, rim * (1 - cover(d, r - Math.max(1, 0.36 * radius)))) : colours[k];
           offset.push(x - reach + (y - reach) * width); keep.push(256 - a);
           red.push(c[0] * a + c[2] * a * 65536); green.push(c[1] * 256 * a);
         }
@@ -868,7 +868,7 @@ class View {
     } else if (this.follow && this.pos < last) {
       const lag = last - this.pos;
       if (this.still || lag > 8) this.pos = this.still ? last : last - 2;
-      else this.pos = Math.min(last, this.pos + dt * Math.max(3, this.store.rate) * (0.55 + 0.45 * lag));
+      else this.pos = Math.min(last, this.pos + dt * Math.max(1.5, this.store.rate) * (0.55 + 0.45 * lag));
     }
     return this.playing || (this.follow && this.pos < last);
   }
@@ -899,7 +899,7 @@ const STYLE = `
 .fnb-top,.fnb-bar,.fnb-foot,.fnb-controls,.fnb-options,.fnb-legend{display:flex;flex-wrap:wrap;align-items:center;gap:6px 10px}
 .fnb-top{justify-content:space-between;margin-bottom:6px}
 .fnb-legend{gap:4px}
-.fnb-chip{display:inline-flex;align-items:center;gap:5px;height:24px;padding:0 8px 0 6px;border:1px solid var(--line);border-radius:12px;background:transparent;color:var(--fg);font:inherit;font-variant-numeric:tabular-nums;cursor:pointer}
+.fnb button.fnb-chip{display:inline-flex;align-items:center;gap:5px;height:24px;padding:0 8px 0 6px;border:1px solid var(--line);border-radius:12px;background:transparent;color:var(--fg);font:inherit;font-variant-numeric:tabular-nums;cursor:pointer}
 .fnb-chip i{width:10px;height:10px;border-radius:50%}
 .fnb-chip.rare i{box-shadow:0 0 0 1.5px var(--bg),0 0 0 3px var(--fg)}
 .fnb-chip.rare span{margin-left:2px}
@@ -934,7 +934,7 @@ const STYLE = `
 .fnb-plot canvas{position:absolute;inset:0;width:100%;height:100%;display:block}
 .fnb-curves{cursor:pointer;touch-action:pan-y}
 .fnb-bar{margin-top:10px;gap:6px}
-.fnb-button{display:inline-flex;align-items:center;gap:5px;height:28px;padding:0 10px;border:1px solid var(--line);border-radius:5px;background:var(--soft);color:var(--fg);font:inherit;cursor:pointer;white-space:nowrap}
+.fnb button.fnb-button{display:inline-flex;align-items:center;gap:5px;height:28px;padding:0 10px;border:1px solid var(--line);border-radius:5px;background:var(--soft);color:var(--fg);font:inherit;cursor:pointer;white-space:nowrap}
 .fnb-button svg{width:13px;height:13px;fill:currentColor;flex:none}
 .fnb-button:hover:not(:disabled),.fnb-chip:hover{border-color:var(--muted)}
 .fnb-button:disabled{opacity:.45;cursor:default}
@@ -959,6 +959,7 @@ const STYLE = `
 .fnb-control.dirty>span{color:var(--accent);font-weight:600}
 .fnb-error{color:var(--bad);white-space:pre-wrap;overflow-wrap:anywhere}
 .fnb-choices{display:flex;flex-wrap:wrap;gap:2px 8px}
+.fnb-choices:not(:empty)~.fnb-step{flex-basis:100%}
 @container (min-width:660px){
  .fnb[data-panels="1"] .fnb-body{display:grid;grid-template-columns:minmax(0,540px) minmax(0,1fr);gap:18px}
  .fnb[data-panels="1"] .fnb-side{padding-top:0;display:flex;flex-direction:column}

@@ -1,0 +1,126 @@
+"""A real JupyterLab in a folder, driven by a headless Chromium: for the browser tests and the benchmark of painted frames.
+
+    with lab(tmp_path) as server, chromium() as browser:
+        page = server.open_notebook(browser, "wild_mnist.ipynb")
+        server.run_all(page)
+        page.wait_for_function(f"{THEATRE}.state().painted > 10")
+"""
+import json, os, shutil, subprocess, sys, tempfile, time
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat, pytest
+
+ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+THEATRE = "document.querySelector('.fnb').theatre"  # the first theatre of the page: state(), goto(i), play(), pause(), painted
+NOISE = (  # console errors of JupyterLab itself, without a word about us
+    "favicon",
+    "Failed to load resource: the server responded with a status of 404",   # workspace and settings files that do not exist yet
+    "Failed to load resource: the server responded with a status of 403",   # the news feed, switched off
+    "webgl", "WebGL",                                                       # no graphics card
+)
+
+
+def find_chromium():
+    "A Chromium: the system's or Playwright's own; without one skip the test, or fail it where CI is set."
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        from playwright.sync_api import sync_playwright
+        with sync_playwright() as p: found = p.chromium.executable_path if Path(p.chromium.executable_path).exists() else None
+    if found is None: (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium found: `make browser` installs one")
+    return found
+
+
+@contextmanager
+def chromium():
+    "A headless browser with a new profile."
+    pytest.importorskip("playwright")
+    from playwright.sync_api import sync_playwright
+    path = find_chromium()
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=path, args=ARGS)
+        yield browser
+        browser.close()
+
+
+class Server:
+    def __init__(self, url, token): self.url, self.token, self.errors = url, token, []
+
+    def open_notebook(self, browser, path, width=1280, height=1000, dark=False):
+        "A page with the notebook open and its kernel ready."
+        page = browser.new_page(viewport=dict(width=width, height=height))
+        page.on("console", lambda m: m.type == "error" and not any(n in f"{m.text} {m.location}" for n in NOISE) and self.errors.append(m.text))
+        page.on("pageerror", lambda e: self.errors.append(str(e)))
+        page.goto(f"{self.url}lab/tree/{path}?token={self.token}")
+        page.locator(".jp-NotebookPanel .jp-Notebook").wait_for(timeout=60_000)
+        self.wait_idle(page)
+        if dark: self.theme(page, dark)
+        return page
+
+    def wait_idle(self, page, timeout=60):
+        "Wait until the notebook's kernel is there and has nothing to do."
+        page.wait_for_function("""() => {
+            const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
+            return context?.isReady && context.session?.kernel?.status === "idle";
+        }""", timeout=timeout * 1000)
+
+    def command(self, page, name, **args): page.evaluate("([name, args]) => { window.jupyterapp.commands.execute(name, args); }", [name, args])
+
+    def run_all(self, page):
+        "Run → Run All Cells, as a reader would."
+        page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
+        page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
+
+    def run_cell(self, page, source, timeout=30):
+        "Add a cell at the end, run it, and return the text it prints."
+        n = page.locator(".jp-Notebook .jp-CodeCell").count()
+        self.command(page, "notebook:move-cursor-down")
+        page.evaluate("""async source => {
+            const { commands, shell } = window.jupyterapp, notebook = shell.currentWidget.content;
+            notebook.activeCellIndex = notebook.widgets.length - 1;
+            await commands.execute("notebook:insert-cell-below");
+            notebook.activeCell.model.sharedModel.setSource(source);
+            notebook.mode = "command";
+            await commands.execute("notebook:run-cell");
+        }""", source)
+        cell = page.locator(".jp-Notebook .jp-CodeCell").nth(n)
+        cell.locator(".jp-OutputArea-output pre").first.wait_for(timeout=timeout * 1000, state="attached")
+        return cell.locator(".jp-OutputArea-output").all_inner_texts()[0].strip()
+
+    def theme(self, page, dark): self.command(page, "apputils:change-theme", theme="JupyterLab Dark" if dark else "JupyterLab Light")
+
+
+@contextmanager
+def lab(folder):
+    "A JupyterLab that serves `folder` and keeps its own settings; its token stays on."
+    home = Path(tempfile.mkdtemp(prefix="fer_nb_lab_"))
+    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    env = {**os.environ, "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+           "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "IPYTHONDIR": str(home / "ipython"), "JUPYTER_PLATFORM_DIRS": "1"}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser", f"--ServerApp.root_dir={folder}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0: command.append("--allow-root")
+    with open(home / "log", "wb") as log: process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+    try:
+        info, end = home / "runtime" / f"jpserver-{process.pid}.json", time.monotonic() + 60
+        while not info.exists():
+            assert process.poll() is None and time.monotonic() < end, (home / "log").read_text()[-2000:]
+            time.sleep(0.1)
+        time.sleep(0.1)
+        data = json.loads(info.read_text())
+        yield Server(data["url"], data["token"])
+    finally:
+        process.terminate()
+        try: process.wait(15)
+        except subprocess.TimeoutExpired: process.kill(); process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def write_notebook(path, *cells):
+    "A notebook of code cells."
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nb, path)
+    return path
