@@ -171,6 +171,14 @@ def _sum_over_processes(
     return [s.view_as(t) for s, t in zip(flat.split([t.numel() for t in tensors]), tensors)]
 
 # %% ../nbs/10_centers.ipynb #6b76dba4
+@torch.library.custom_op("fer_nb::snapshot", mutates_args=())
+def _snapshot(c: torch.Tensor) -> torch.Tensor:
+    "A copy that torch.compile takes once, in the forward pass."
+    return c.clone()
+
+@_snapshot.register_fake
+def _snapshot_shape(c): return torch.empty_like(c)
+
 class MovingCenters(nn.Module):
     """Class centres that follow a paper's own rule while training, and stand still in evaluation.
 
@@ -201,7 +209,8 @@ class MovingCenters(nn.Module):
 
     def current(self) -> torch.Tensor: # (K, d)
         "The centres c(t): a copy of the buffer, because backward still needs c(t) after it has moved."
-        return self.centers if isinstance(self.centers, nn.Parameter) else self.centers.clone()
+        if isinstance(self.centers, nn.Parameter): return self.centers
+        return _snapshot(self.centers) if torch.compiler.is_compiling() else self.centers.clone()
 
     @torch.no_grad()
     def move(self,
@@ -273,7 +282,7 @@ def forces(
     "The force on each point: minus N times the gradient of the loss; zero where the loss does not depend on x."
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()
-        gradient, = torch.autograd.grad(loss(x, y, c.detach()), x, allow_unused=True, materialize_grads=True)
+        gradient, = torch.autograd.grad(loss(x, y, c.detach()) + 0 * x.sum(), x) # + 0: also for a loss without x
     return -len(x) * gradient
 
 # %% ../nbs/10_centers.ipynb #5e8da37b
