@@ -6,7 +6,7 @@
 __all__ = ['course_folder', 'copy_course', 'lab', 'wmnist', 'parser', 'main']
 
 # %% ../nbs/21_cli.ipynb #8f818c73
-import argparse, os, shutil, subprocess, sys
+import argparse, os, shutil, sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,9 +25,10 @@ def copy_course(
     if to.exists() and not to.is_dir(): raise ValueError(f'{to} is a file; lab needs a folder to put the notebooks in')
     for f in sorted(p for p in source.rglob('*') if p.suffix in ('.ipynb', '.png', '.gif') and '.ipynb_checkpoints' not in p.parts):
         target = to/f.relative_to(source)
-        if target.exists(): kept.append(target.relative_to(to))
+        if os.path.lexists(target): kept.append(target.relative_to(to))
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            try: target.parent.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError): raise ValueError(f'{target.parent} is a file; lab needs a folder there to put {target.name} in') from None
             shutil.copyfile(f, target)
             copied.append(target.relative_to(to))
     return copied, kept
@@ -35,17 +36,19 @@ def copy_course(
 def lab(
     folder='fer_nb_course', # where the notebooks go
     browser=True, # False: only print the address
-) -> int: # exit status of JupyterLab
+) -> int: # exit status, when JupyterLab is stopped
     "Copy the course and open JupyterLab on the Wild-MNIST notebook"
     missing = [m for m in ('jupyterlab', 'anywidget', 'ipywidgets') if not find_spec(m)]
     if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install "fer_nb[lab]"')
     copied, kept = copy_course(folder)
-    print(f'{len(copied)} files copied to {Path(folder).resolve()}' + (f', {len(kept)} already there and left as they are' if kept else ''))
-    command = [sys.executable, '-m', 'jupyterlab', f'--ServerApp.root_dir={Path(folder).expanduser().resolve()}', '--LabApp.default_url=/lab/tree/labs/wild_mnist.ipynb']
+    folder = Path(folder).expanduser().resolve()
+    print(f'{len(copied)} files copied to {folder}' + (f', {len(kept)} already there and left as they are' if kept else ''), flush=True)
+    from jupyterlab.labapp import LabApp
+    command = [f'--ServerApp.root_dir={folder}', '--LabApp.default_url=/lab/tree/labs/wild_mnist.ipynb']
     if not browser: command.append('--no-browser')
     if hasattr(os, 'geteuid') and os.geteuid() == 0: command.append('--allow-root')
-    try: return subprocess.call(command)
-    except KeyboardInterrupt: return 0
+    LabApp.launch_instance(command)
+    return 0
 
 # %% ../nbs/21_cli.ipynb #060b3c3f
 def wmnist(
@@ -59,6 +62,7 @@ def wmnist(
     "The Wild-MNIST comparison: train, print the tables, write movie and CSV"
     from fer_nb.embeddings import Run
     from fer_nb.papers import TABLE_1, compare, movie_path, paired, preset, table, wild_data
+    if seeds < 1: raise ValueError(f'seeds must be at least 1, got {seeds}')
     recipes = preset(name, losses, **changes)
     data, out = wild_data(recipes[0]), Path(out)
     print(f'Wild-MNIST, preset {name}: training images per class {data.counts}, {len(data.test[1])} test images, {recipes[0].epochs} epochs, {seeds} seeds')
@@ -74,17 +78,20 @@ def wmnist(
     return rows
 
 # %% ../nbs/21_cli.ipynb #542a9f42
+class _Parser(argparse.ArgumentParser):
+    def error(self, message): raise ValueError(f'{message} (see {self.prog} --help)')
+
 def parser() -> argparse.ArgumentParser:
     "The command line's grammar"
     from fer_nb import __version__
-    p = argparse.ArgumentParser('fer_nb', description='Watch an embedding space learn: the course and the papers\' experiments.')
+    p = _Parser('fer_nb', description='Watch an embedding space learn: the course and the papers\' experiments.')
     p.add_argument('--version', action='version', version=f'fer_nb {__version__}')
-    verbs = p.add_subparsers(dest='verb', required=True)
+    verbs = p.add_subparsers(dest='verb', required=True, metavar='lab | wmnist')
     v = verbs.add_parser('lab', help='copy the course\'s notebooks to DIR and open JupyterLab', description=lab.__doc__)
     v.add_argument('folder', nargs='?', default='fer_nb_course', metavar='DIR')
     v.add_argument('--no-browser', dest='browser', action='store_false', help='only print the address')
     v = verbs.add_parser('wmnist', help='compare losses on Wild-MNIST', description=wmnist.__doc__)
-    v.add_argument('--losses', type=lambda s: tuple(s.split(',')), default=('softmax', 'center', 'dda'), help='comma-separated: softmax, center, island, dda')
+    v.add_argument('--losses', type=lambda s: tuple(loss.strip() for loss in s.split(',')), default=('softmax', 'center', 'dda'), help='comma-separated: softmax, center, island, dda')
     v.add_argument('--seeds', type=int, default=5)
     v.add_argument('--preset', dest='name', default='lab', help='lab (a laptop, two minutes) or paper (the paper\'s protocol)')
     v.add_argument('--profile', help='imbalance: balanced, mild, severe, longtail, step')
@@ -100,10 +107,13 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 def main(argv=None) -> int:
-    "Entry point of the `fer_nb` command; a `ValueError` becomes one line on stderr and exit status 2"
-    args = {k: v for k, v in vars(parser().parse_args(argv)).items() if v is not None}
-    try: return lab(**args) if args.pop('verb') == 'lab' else 0 if wmnist(**args) else 1
-    except ValueError as e:
+    "Entry point of the `fer_nb` command; bad input or a full disk becomes one line on stderr and exit status 2"
+    try:
+        args = {k: v for k, v in vars(parser().parse_args(argv)).items() if v is not None}
+        if args.pop('verb') == 'lab': return lab(**args)
+        wmnist(**args)
+        return 0
+    except (ValueError, OSError) as e:
         print(f'fer_nb: {e}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
