@@ -88,6 +88,11 @@ class Server:
         cell.locator(".jp-OutputArea-output pre").first.wait_for(timeout=timeout * 1000, state="attached")
         return cell.locator(".jp-OutputArea-output").all_inner_texts()[0].strip()
 
+    def save(self, page):
+        "Save the notebook, and wait until it is saved."
+        self.command(page, "docmanager:save")
+        page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+
     def theme(self, page, dark): self.command(page, "apputils:change-theme", theme="JupyterLab Dark" if dark else "JupyterLab Light")
 
 

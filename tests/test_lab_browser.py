@@ -62,7 +62,7 @@ def room(tmp_path_factory):
         yield server
 
 
-def wait(page, condition, timeout=30): page.wait_for_function(f"() => {{ const s = {STATE}; return {condition}; }}", timeout=timeout * 1000)
+def wait(page, condition, timeout=30): page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre.state(); return s && ({condition}); }}", timeout=timeout * 1000)
 def state(page): return page.evaluate(STATE)
 def button(page, name): return page.locator(".fnb-bar").get_by_role("button", name=name, exact=True)
 
@@ -214,8 +214,7 @@ def test_dark_and_light(room):
 
 def test_page_opened_anew_shows_the_state_of_the_training(room):
     page = room.page
-    room.command(page, "docmanager:save")
-    page.wait_for_timeout(1500)
+    room.save(page)
     n = state(page)["frames"][0]
     page.reload()
     page.locator(".fnb").wait_for(timeout=60_000)
@@ -235,6 +234,7 @@ def test_cell_run_again_leaves_one_thread(room):
 
 def test_closed_page_leaves_no_thread(room):
     assert room.errors == []
+    room.save(room.page)
     room.page.close()
     log, end = room.folder / "threads.log", time.monotonic() + 30
     while log.read_text().split()[-1] != "0":

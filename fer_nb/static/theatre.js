@@ -148,13 +148,6 @@ function frameOf(run, info, buffer) { // one frame of a widget message: float32 
 
 const newest = (runs) => Math.max(0, ...runs.map((r) => r.frames.length - 1));
 
-function expected(run) { // how many frames this run will have when its training ends
-  const f = run.frames, n = f.length;
-  if (n < 2 || !run.total) return n;
-  const every = n > 2 ? (f[n - 1].step - f[1].step) / (n - 2) : f[1].step;
-  return n + Math.max(0, Math.ceil((run.total - f[n - 1].step) / every - 1e-9));
-}
-
 // A store holds what one widget model (or one HTML file) knows; its views listen.
 class Store {
   constructor(config) {
@@ -313,7 +306,7 @@ function drawCurves(ctx, w, h, run, pos, theme, font) { // returns the step → 
   const Y = (v) => mix(bottom, top, log ? Math.log(v / lo) / Math.log(hi / lo) : (v - lo) / (hi - lo));
   ctx.textAlign = "right";
   const room = Math.max(3, Math.floor((bottom - top) / 22));
-  for (const v of log ? logTicks(lo, hi, room) : ticks(lo, hi, room * 0.7)) {
+  for (const v of log ? logTicks(lo, hi, room) : ticks(lo, hi, room * 0.45)) {
     const y = Math.round(Y(v)) + 0.5;
     ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(w - right, y); ctx.stroke();
     ctx.fillText(short(v), left - 5, y);
@@ -649,8 +642,8 @@ class View {
   // --- what the outside sees (tests, benchmark)
   report() {
     const { store } = this;
-    return { pos: this.pos, frame: Math.floor(this.pos + 1e-6), frames: store.runs.map((r) => r.frames.length), steps: store.runs.map((r) => (r.frames.length ? this.frameOf(r).step : null)), follow: this.follow, playing: this.playing,
-      painted: this.painted, distinct: this.distinct, hidden: this.hidden.map(Boolean), status: store.status, generation: store.generation, dark: this.theme === THEMES.dark, busy: Boolean(this.request) };
+    return { pos: this.pos, frame: Math.floor(this.pos + 1e-6), frames: store.runs.map((r) => r.frames.length), steps: store.runs.map((r) => (r.frames.length ? this.frameOf(r).step : null)), latest: Math.max(0, ...store.runs.map((r) => (r.frames.length ? r.frames[r.frames.length - 1].step : 0))), follow: this.follow, playing: this.playing,
+      painted: this.painted, distinct: this.distinct, hidden: Array.from(this.hidden.slice(0, this.chips?.length || 0), Boolean), status: store.status, generation: store.generation, dark: this.theme === THEMES.dark, busy: Boolean(this.request) };
   }
   frameOf(run) { return run.frames[Math.min(Math.floor(this.pos + 1e-6), run.frames.length - 1)]; }
 
@@ -796,6 +789,7 @@ class View {
 
   key(e) {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
+    e.stopPropagation();   // the notebook around us has its own use for these keys
     const tag = e.target.tagName, entry = this.inputs.find((i) => i.input === e.target), range = tag === "INPUT" && e.target.type === "range";
     const arrow = e.key.startsWith("Arrow") || e.key === "Home" || e.key === "End";
     if (e.key === "Enter" && entry) this.restart();
@@ -809,7 +803,7 @@ class View {
     else if (e.key === "r") this.restart();
     else if (/^[0-9]$/.test(e.key)) this.toggleClass(Number(e.key));
     else return;
-    e.preventDefault(); e.stopPropagation();
+    e.preventDefault();
   }
 
   // --- words and buttons
@@ -823,11 +817,10 @@ class View {
     this.liveButton.setAttribute("aria-pressed", String(this.follow));
     this.liveButton.disabled = last === 0;
     this.liveButton.classList.toggle("lit", this.follow && Boolean(this.training));
-    const max = Math.max(1, this.trainable ? Math.max(last, ...store.runs.map((r) => expected(r) - 1)) : last);
+    const max = Math.max(1, last);
     if (Number(this.scrub.max) !== max) this.scrub.max = max;
     if (Number(this.scrub.value) !== frame) this.scrub.value = frame;
     this.scrub.style.setProperty("--at", `${(100 * frame) / max}%`);
-    this.scrub.style.setProperty("--have", `${(100 * last) / max}%`);
     this.scrub.disabled = last === 0;
     this.scrub.setAttribute("aria-valuetext", `frame ${frame + 1} of ${last + 1}`);
     setText(this.where, store.runs.length && last >= 0 ? `frame ${whole(frame + 1)} / ${whole(last + 1)}` : "");
@@ -945,8 +938,8 @@ const STYLE = `
 .fnb-where{font-variant-numeric:tabular-nums;min-width:98px}
 .fnb input[type=range]{accent-color:var(--accent);margin:0}
 .fnb .fnb-scrub{-webkit-appearance:none;appearance:none;flex:1;min-width:60px;height:24px;background:transparent;cursor:pointer}
-.fnb-scrub::-webkit-slider-runnable-track{height:6px;border-radius:3px;background:linear-gradient(90deg,var(--accent) 0 var(--at,0%),var(--muted) var(--at,0%) var(--have,100%),var(--line) var(--have,100%))}
-.fnb-scrub::-moz-range-track{height:6px;border-radius:3px;background:linear-gradient(90deg,var(--accent) 0 var(--at,0%),var(--muted) var(--at,0%) var(--have,100%),var(--line) var(--have,100%))}
+.fnb-scrub::-webkit-slider-runnable-track{height:6px;border-radius:3px;background:linear-gradient(90deg,var(--accent) 0 var(--at,0%),var(--line) var(--at,0%))}
+.fnb-scrub::-moz-range-track{height:6px;border-radius:3px;background:linear-gradient(90deg,var(--accent) 0 var(--at,0%),var(--line) var(--at,0%))}
 .fnb-scrub::-webkit-slider-thumb{-webkit-appearance:none;appearance:none;width:16px;height:16px;margin-top:-5px;border-radius:50%;border:2px solid var(--bg);background:var(--accent)}
 .fnb-scrub::-moz-range-thumb{width:12px;height:12px;border-radius:50%;border:2px solid var(--bg);background:var(--accent)}
 .fnb-foot{min-height:19px;margin-top:3px;justify-content:space-between}
@@ -961,7 +954,8 @@ const STYLE = `
 .fnb-choices{display:flex;flex-wrap:wrap;gap:2px 8px}
 .fnb-choices:not(:empty)~.fnb-step{flex-basis:100%}
 @container (min-width:660px){
- .fnb[data-panels="1"] .fnb-body{display:grid;grid-template-columns:minmax(0,540px) minmax(0,1fr);gap:18px}
+ .fnb[data-panels="1"] .fnb-body{display:grid;grid-template-columns:minmax(0,1.4fr) minmax(0,1fr);gap:18px}
+ .fnb[data-panels="1"] .fnb-stage{max-width:560px}
  .fnb[data-panels="1"] .fnb-side{padding-top:0;display:flex;flex-direction:column}
  .fnb[data-panels="1"] .fnb-plot{height:130px}
  .fnb[data-panels="1"] .fnb-chart:last-child{flex:1}
