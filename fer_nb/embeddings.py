@@ -12,8 +12,8 @@ import fer_nb
 
 # %% auto #0
 __all__ = ['PALETTE', 'PER_FRAME', 'FORMAT', 'TEXT', 'PAGE', 'BUDGET', 'GRAY', 'METHODS', 'quantise', 'versions', 'Run',
-           'add_frame', 'meta', 'snapshot', 'embed', 'record', 'pack', 'payload', 'to_page', 'regions', 'figures',
-           'project', 'Similarity', 'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
+           'add_frame', 'meta', 'snapshot', 'embed', 'record', 'pack', 'payload', 'to_page', 'regions', 'recalls',
+           'figures', 'project', 'Similarity', 'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
 
 # %% ../nbs/06_embeddings.ipynb #83cd6e49
 PALETTE = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
@@ -80,6 +80,7 @@ class Run:
         self.images = None if images is None else _images(images, len(self.labels))
         self.recipe, self.seed, self.name, self.total = _recipe(recipe), int(seed), str(name), int(total)
         self.versions, self.losses, self._source = versions(), {}, None
+        self.readout = "linear"  # how pictures and `accuracy` read the embedding: "linear", or "center" for the nearest centre
         self.predictions = np.zeros(len(self.labels), np.uint8)
         for field in PER_FRAME: setattr(self, field, [])
 
@@ -128,9 +129,9 @@ class Run:
         return (self.frames[i] * (self.scales[i] / 32767)).astype(np.float32)
 
     def accuracy(self, i=-1):
-        "Fraction of the watched points that the linear head gets right in frame `i`."
+        "Fraction of the watched points that the `readout` gets right in frame `i`."
         count = np.bincount(self.labels, minlength=len(self.class_names))
-        return float(np.nansum(self.recall[_frame(self, i)] * count) / count.sum())
+        return float(np.nansum(recalls(self, i) * count) / count.sum())
 
     def meta(self, start=0):
         "Everything but the points, for JSON; per-frame lists from frame `start` on."
@@ -482,10 +483,21 @@ def regions(
     run, i,  # a run and the number of a frame
     z,       # positions (M, 2)
 ):           # classes (M,), or None if the run has neither head nor centres
-    "What the linear head says at positions `z`: argmax of W z + b; without a head, the nearest centre."
+    "What the run's readout says at positions `z`: the linear head's argmax of W z + b, or the nearest centre."
     i = _frame(run, i)
-    if run.head: return (z @ run.head[i].T + (run.biases[i] if run.biases else 0)).argmax(1)
+    if run.head and not _nearest(run): return (z @ run.head[i].T + (run.biases[i] if run.biases else 0)).argmax(1)
     if run.centers: return np.square(z[:, None] - run.centers[i]).sum(2).argmin(1)
+
+def _nearest(run): return run.readout == "center" and bool(run.centers)
+
+def recalls(
+    run, i,  # a run and the number of a frame
+):           # (K,), NaN for a class without watched points
+    "Recall of every class by the run's readout."
+    i = _frame(run, i)
+    if not _nearest(run): return run.recall[i]
+    right = regions(run, i, run.embedding(i)) == run.labels
+    return np.array([right[run.labels == k].mean() if (run.labels == k).any() else math.nan for k in range(len(run.class_names))], np.float32)
 
 def _reach(run, i):
     "How far from the origin frame `i` reaches, but for one point in 200."
@@ -500,7 +512,7 @@ def _colors(k):
     "Red, green, blue of k classes, 0 … 255."
     return np.array([[int(c[j:j + 2], 16) for j in (1, 3, 5)] for c in PALETTE])[np.arange(k) % len(PALETTE)]
 
-def _caption(run, i): return f"step {run.steps[i]} · {run.accuracy(i):.1%} correct"
+def _caption(run, i): return f"step {run.steps[i]} · {run.accuracy(i):.1%} correct" + " by nearest centre" * _nearest(run)
 
 # %% ../nbs/06_embeddings.ipynb #352d1f3a
 GRAY = "#7d8590"  # readable on white and on black
@@ -525,7 +537,7 @@ def _draw_points(ax, run, i):
 def _draw_recall(ax, run, i):
     "A bar per class."
     k = len(run.class_names)
-    bars = ax.bar(range(k), np.nan_to_num(run.recall[i]), color=_colors(k) / 255)
+    bars = ax.bar(range(k), np.nan_to_num(recalls(run, i)), color=_colors(k) / 255)
     for c in run.minority: bars[c].set(hatch="////", edgecolor="white", linewidth=0)
     long = max(map(len, run.class_names)) > 3
     ax.set_xticks(range(k), run.class_names, rotation=60 if long else 0, ha="right" if long else "center")

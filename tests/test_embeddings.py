@@ -636,3 +636,13 @@ def test_the_page_opens_plays_and_scrubs(browser, tmp_path):
         page.screenshot(path=str(tmp_path / f"{name}.png"))
     assert trouble == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_pictures_and_accuracy_follow_the_readout():
+    run = E.Run([0, 0, 1, 1])
+    z = np.array([[1, 0], [2, 0], [4, 0], [5, 0]], np.float32)
+    run.add(1, z, [1, 1, 1, 1], centers=np.array([[1, 0], [4, 0]], np.float32), head=np.array([[1, 0], [4, 0]], np.float32))
+    assert run.accuracy() == .5 and E.recalls(run, 0).tolist() == [0, 1]          # the linear head says 1 everywhere
+    run.readout = "center"
+    assert run.accuracy() == 1 and E.recalls(run, 0).tolist() == [1, 1]
+    assert E.regions(run, 0, z).tolist() == [0, 0, 1, 1]
