@@ -1,0 +1,12 @@
+"The README's moving picture, from the recorded runs in data_samples: softmax by its head, the others by their nearest centre."
+from pathlib import Path
+
+from fer_nb.embeddings import Run
+
+root = Path(__file__).resolve().parent.parent
+
+if __name__ == '__main__':
+    runs = [Run.load(root/f'data_samples/wild_{name}.npz') for name in ('softmax', 'center', 'dda')]
+    for run in runs[1:]: run.readout = 'center'
+    (root/'nbs/images').mkdir(exist_ok=True)
+    runs[0].to_gif(root/'nbs/images/race.gif', *runs[1:])
