@@ -1,0 +1,319 @@
+"The command line as a reader types it: fer_nb.cli in processes of its own."
+import csv
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import fer_nb
+from fer_nb import cli
+from fer_nb.cli import copy_course, course_folder, main
+
+SCRIPT = Path(sys.executable).parent/('fer_nb.exe' if os.name == 'nt' else 'fer_nb')
+TINY = ['wmnist', '--losses', 'softmax,dda', '--seeds', '2', '--epochs', '1', '--majority', '20', '--workers', '1']
+
+
+def run(*args, cwd=None, timeout=180):
+    return subprocess.run([SCRIPT, *map(str, args)], cwd=cwd, capture_output=True, text=True, encoding='utf-8', timeout=timeout,
+                          env={**os.environ, 'PYTHONIOENCODING': 'utf-8', 'OMP_NUM_THREADS': '1'})
+
+def wait_for(happened, seconds=120):
+    end = time.monotonic() + seconds
+    while not (result := happened()):
+        assert time.monotonic() < end, 'waited in vain'
+        time.sleep(.1)
+    return result
+
+
+# ---- the entry point
+
+def test_version_and_help():
+    done = run('--version')
+    assert (done.returncode, done.stdout, done.stderr) == (0, f'fer_nb {fer_nb.__version__}\n', '')
+
+@pytest.mark.parametrize('args', [['--help'], ['lab', '--help'], ['wmnist', '--help']])
+def test_help(args, capsys):
+    with pytest.raises(SystemExit) as e: main(args)
+    text = capsys.readouterr().out
+    assert e.value.code == 0 and 'fer_nb' in text
+    if args[0] == 'wmnist': assert all(f'--{option}' in text for option in ('losses', 'seeds', 'preset', 'profile', 'epochs', 'data', 'out', 'gamma'))
+
+@pytest.mark.parametrize('args, says', [
+    ([], 'required'),
+    (['wmnit'], 'wmnit'),
+    (['wmnist', '--bogus'], '--bogus'),
+    (['wmnist', 'extra'], 'extra'),
+    (['wmnist', '--seeds', 'five'], "--seeds: invalid int value: 'five'"),
+    (['wmnist', '--epochs'], '--epochs: expected one argument'),
+    (['wmnist', '--seeds', '0'], 'seeds must be at least 1, got 0'),
+    (['wmnist', '--seeds', '-3'], 'seeds must be at least 1, got -3'),
+    (['wmnist', '--losses', 'sofmax'], "loss must be one of softmax, center, island, dda, got 'sofmax'"),
+    (['wmnist', '--losses', ''], "loss must be one of"),
+    (['wmnist', '--losses', 'softmax,'], "loss must be one of"),
+    (['wmnist', '--preset', 'big'], "preset must be one of lab, paper, got 'big'"),
+    (['wmnist', '--profile', 'wild'], "profile: expected one of balanced, mild, severe, longtail, step or a list of counts, came 'wild'"),
+    (['wmnist', '--epochs', '0'], 'epochs must be a whole number at least 1, got 0'),
+    (['wmnist', '--epochs', '1.5'], "--epochs: invalid int value"),
+    (['wmnist', '--majority', '0'], 'majority'),
+    (['wmnist', '--majority', '301'], 'class 0: 301 wanted, 300 available'),
+    (['wmnist', '--preset', 'paper'], 'data takes a folder of IDX files'),
+    (['wmnist', '--lr', '0'], 'lr must be a number above 0'),
+    (['wmnist', '--lr', 'nan'], 'lr must be a number above 0, got nan'),
+    (['wmnist', '--lam', '-1'], 'lam must be a number at least 0, got -1.0'),
+    (['wmnist', '--gamma', 'inf'], 'gamma'),
+    (['wmnist', '--alpha', '2'], 'alpha must be a number above 0 and at most 1, got 2.0'),
+    (['wmnist', '--workers', '0'], 'workers must be a whole number at least 1, got 0'),
+    (['wmnist', '--data', 'nowhere'], 'nowhere'),
+    (['wmnist', '--data', 'empty'], 'train-images-idx3-ubyte'),
+    (['wmnist', '--out', 'file'], 'out must be a folder, got the file file'),
+    (['lab', 'file'], 'file is a file; lab needs a folder'),
+    (['lab', 'a', 'b'], 'b'),
+])
+def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path('file').write_text('mine')
+    Path('empty').mkdir()
+    monkeypatch.setattr('fer_nb.papers.train', None)  # nothing may be trained
+    monkeypatch.setattr('fer_nb.papers.ProcessPoolExecutor', None)
+    assert main(args) == 2
+    err = capsys.readouterr().err
+    assert err.startswith('fer_nb: ') and err.count('\n') == 1 and err.endswith('\n') and says in err
+    assert Path('file').read_text() == 'mine' and sorted(p.name for p in tmp_path.iterdir() if p.name != 'runs') == ['empty', 'file']
+
+def test_bad_input_through_the_shell():
+    done = run('wmnist', '--losses', 'sofmax')
+    assert done.returncode == 2 and done.stdout == '' and done.stderr == "fer_nb: loss must be one of softmax, center, island, dda, got 'sofmax'\n"
+
+@pytest.mark.skipif(os.name != 'posix' or os.geteuid() == 0 and not Path('/dev/full').exists(), reason='needs a device that is always full')
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr('fer_nb.papers._write_csv', lambda path, rows: Path('/dev/full').write_text('x'*10))
+    assert main([*TINY, '--seeds', '1', '--losses', 'softmax', '--out', str(tmp_path/'o')]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith('fer_nb: [Errno 28]')
+
+
+# ---- lab: copying
+
+@pytest.fixture(scope='module')
+def source(): return sorted(p.relative_to(course_folder()) for p in course_folder().rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+
+def test_course_is_copied_whole_and_once(tmp_path, source):
+    copied, kept = copy_course(tmp_path/'new'/'course')
+    assert sorted(p for p in copied if p.suffix == '.ipynb') == source and Path('labs/wild_mnist.ipynb') in source and kept == []
+    for f in copied: assert (tmp_path/'new/course'/f).read_bytes() == (course_folder()/f).read_bytes()
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*.ipynb')}
+    assert copy_course(tmp_path/'new/course') == ([], copied)
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*.ipynb')}
+
+def test_copying_never_overwrites(tmp_path, source):
+    "a student's notebook, a broken link and a folder in a notebook's place all stay"
+    (tmp_path/'labs').mkdir()
+    (tmp_path/'labs/wild_mnist.ipynb').write_text('my answers')
+    (tmp_path/source[0]).symlink_to(tmp_path/'gone.ipynb')
+    (tmp_path/source[1]).mkdir()
+    copied, kept = copy_course(tmp_path)
+    assert (tmp_path/'labs/wild_mnist.ipynb').read_text() == 'my answers' and not (tmp_path/'gone.ipynb').exists() and (tmp_path/source[1]).is_dir()
+    assert sorted(kept) == sorted([Path('labs/wild_mnist.ipynb'), source[0], source[1]]) and len(copied) >= len(source) - 3
+
+def test_a_missing_notebook_comes_back(tmp_path, source):
+    copy_course(tmp_path)
+    (tmp_path/source[2]).unlink()
+    assert copy_course(tmp_path)[0] == [source[2]]
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path/'labs').write_text('mine')
+    with pytest.raises(ValueError, match='labs is a file'): copy_course(tmp_path)
+    (tmp_path/'f').write_text('mine')
+    with pytest.raises(ValueError, match='f is a file'): copy_course(tmp_path/'f')
+    with pytest.raises(ValueError, match='is a file'): copy_course(tmp_path/'f'/'deeper')
+    assert (tmp_path/'f').read_text() == (tmp_path/'labs').read_text() == 'mine'
+
+def test_copying_leaves_out_checkpoints(tmp_path, monkeypatch):
+    (tmp_path/'nbs/.ipynb_checkpoints').mkdir(parents=True)
+    for name in ('a.ipynb', '.ipynb_checkpoints/a-checkpoint.ipynb', 'notes.txt', 'pic.png'): (tmp_path/'nbs'/name).write_text('x')
+    monkeypatch.setattr(cli, 'course_folder', lambda: tmp_path/'nbs')
+    assert copy_course(tmp_path/'c') == ([Path('a.ipynb'), Path('pic.png')], [])
+
+def test_lab_without_its_extra(tmp_path, monkeypatch, capsys):
+    "says what to install before it copies anything"
+    monkeypatch.setattr(cli, 'find_spec', lambda name: None if name in ('jupyterlab', 'anywidget') else importlib.util.find_spec(name))
+    assert main(['lab', str(tmp_path/'course')]) == 2
+    assert capsys.readouterr().err == 'fer_nb: jupyterlab, anywidget not installed: pip install "fer_nb[lab]"\n'
+    assert not (tmp_path/'course').exists()
+
+
+# ---- lab: serving
+
+def get(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer: return answer.status, answer.read().decode(), answer.url
+    except urllib.error.HTTPError as e: return e.code, '', url
+    except OSError: return None, '', url
+
+@pytest.mark.skipif(os.name != 'posix', reason='signals')
+def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
+    env = {**os.environ, 'JUPYTER_RUNTIME_DIR': str(tmp_path/'runtime'), 'JUPYTER_CONFIG_DIR': str(tmp_path/'config'), 'IPYTHONDIR': str(tmp_path/'ipython'),
+           'JUPYTERLAB_WORKSPACES_DIR': str(tmp_path/'workspaces'), 'JUPYTERLAB_SETTINGS_DIR': str(tmp_path/'settings'), 'JUPYTER_PLATFORM_DIRS': '1'}
+    (tmp_path/'course').mkdir()
+    (tmp_path/'course/20_papers.ipynb').write_text('{}')
+    with open(tmp_path/'log', 'w') as log:
+        p = subprocess.Popen([SCRIPT, 'lab', tmp_path/'course', '--no-browser'], env=env, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
+    try:
+        def info():
+            assert p.poll() is None, (tmp_path/'log').read_text()
+            for f in tmp_path.glob('runtime/jpserver-*.json'):
+                try: return json.loads(f.read_text())
+                except json.JSONDecodeError: pass
+        server = wait_for(info)
+        assert server['token'] and Path(server['root_dir']).samefile(tmp_path/'course')
+        wait_for(lambda: get(f"{server['url']}api/status?token={server['token']}")[0] == 200)
+        assert get(f"{server['url']}api/contents")[0] == 403  # no token, no files
+        status, text, _ = get(f"{server['url']}api/contents/labs?token={server['token']}")
+        assert status == 200 and 'wild_mnist.ipynb' in [f['name'] for f in json.loads(text)['content']]
+        log = (tmp_path/'log').read_text()
+        assert re.search(r'^\d+ files copied to .*course, 1 already there and left as they are$', log, re.M)
+        assert f"/lab/tree/labs/wild_mnist.ipynb?token={server['token']}" in log
+        assert (tmp_path/'course/20_papers.ipynb').read_text() == '{}'
+        p.terminate()
+        p.wait(30)
+        assert get(f"{server['url']}api/status?token={server['token']}")[0] is None  # gone
+    finally:
+        try: os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError: pass
+        p.wait()
+
+
+# ---- wmnist
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('wmnist')
+    return run(*TINY, '--out', folder/'out'), folder/'out'
+
+def test_wmnist_prints_its_tables(finished):
+    done, out = finished
+    assert done.returncode == 0, done.stderr
+    first, *_ = done.stdout.splitlines()
+    assert first == 'Wild-MNIST, preset lab: training images per class [20, 20, 20, 20, 20, 20, 1, 2, 2, 4], 1500 test images, 1 epochs, 2 seeds'
+    assert re.search(r'^\| loss +\| head +\| accuracy +\| balanced +\| majority recall \| minority recall \| seeds \|$', done.stdout, re.M)
+    for name in ('softmax', 'DDA λ=1 γ=3'): assert re.search(rf'^\| {name} +\| linear \| +\d+\.\d ± \d+\.\d +\| .* 2 +\|$', done.stdout, re.M)
+    assert re.search(r'^\| DDA λ=1 γ=3 − softmax \| center \| [+-]\d+\.\d \[[+-]\d+\.\d, [+-]\d+\.\d\] \| \d of 2 \|$', done.stdout, re.M)
+    assert done.stdout.endswith(f'written to {out}: results.csv, race.html, race.gif\n')
+    assert '4/4' in done.stderr and 'Traceback' not in done.stderr and 'Warning' not in done.stderr
+
+def test_wmnist_writes_csv_and_movies(finished):
+    out = finished[1]
+    with (out/'results.csv').open(newline='', encoding='utf-8') as f: rows = list(csv.DictReader(f))
+    assert [(r['loss'], r['seed'], r['epochs'], r['majority']) for r in rows] == [(loss, s, '1', '20') for loss in ('softmax', 'dda') for s in '01']
+    assert all(0 <= float(r[f'{h}_balanced']) <= 100 for r in rows for h in ('linear', 'prior', 'center'))
+    assert len((out/'rows.jsonl').read_text().splitlines()) == 4
+    html = (out/'race.html').read_text(encoding='utf-8')
+    runs = json.loads(re.search(r'<script type="application/json" id="fer-nb-data">(.*?)</script>', html, re.S)[1])['runs']
+    assert [r['name'] for r in runs] == ['softmax', 'DDA λ=1 γ=3'] and all(r['n'] == 500 for r in runs)
+    assert (out/'race.gif').read_bytes()[:6] == b'GIF89a'
+
+def test_a_second_call_trains_nothing_again(finished, monkeypatch, capsys):
+    done, out = finished
+    before, html = (out/'rows.jsonl').stat().st_mtime_ns, (out/'race.html').read_bytes()
+    monkeypatch.setattr('fer_nb.papers.train', None)
+    assert main([*TINY, '--out', str(out)]) == 0
+    assert capsys.readouterr().out == done.stdout
+    assert (out/'rows.jsonl').stat().st_mtime_ns == before and (out/'race.html').read_bytes() == html
+
+def test_more_seeds_go_on_and_other_settings_do_not_mix(finished, tmp_path, monkeypatch, capsys):
+    import fer_nb.papers as papers
+    out = tmp_path/'out'
+    shutil.copytree(finished[1], out)
+    trained, really = [], papers.train
+    monkeypatch.setattr(papers, 'train', lambda r, *args: trained.append((r.loss, r.seed, r.lr)) or really(r, *args))
+    assert main([*TINY, '--seeds', '3', '--out', str(out)]) == 0
+    assert trained == [('softmax', 2, .05), ('dda', 2, .05)]
+    trained.clear()
+    assert main([*TINY, '--seeds', '1', '--losses', 'softmax', '--lr', '.2', '--out', str(out)]) == 0
+    assert trained == [('softmax', 0, .2)] and [r['lr'] for r in csv.DictReader((out/'results.csv').open())] == ['0.2']
+    trained.clear()
+    assert main([*TINY, '--out', str(out)]) == 0 and not trained
+    assert capsys.readouterr().out.split('Wild-MNIST')[-1].splitlines()[2:-1] == finished[0].stdout.splitlines()[2:-1]
+    assert (out/'race.html').read_bytes() == (finished[1]/'race.html').read_bytes()  # the movies of this recipe, not of the last one
+
+def test_one_loss_one_seed_and_a_diverging_one(tmp_path, capsys):
+    assert main(['wmnist', '--losses', 'softmax', '--seeds', '1', '--epochs', '1', '--majority', '20', '--out', str(tmp_path/'a')]) == 0
+    out = capsys.readouterr().out
+    assert 'difference' not in out and 'nan' not in out
+    assert main(['wmnist', '--losses', 'dda', '--seeds', '1', '--epochs', '1', '--gamma', '1e38', '--out', str(tmp_path/'b')]) == 0
+    out = capsys.readouterr().out
+    assert '0, 1 diverged' in out and out.endswith('b: results.csv\n') and not (tmp_path/'b/race.html').exists()
+
+def test_paper_preset_prints_the_papers_column(tmp_path, monkeypatch, capsys):
+    import fer_nb.papers as papers
+    monkeypatch.setitem(papers.PRESETS, 'paper', papers.replace(papers.PRESETS['paper'], width=.1, size=14))  # the full network takes long on a laptop
+    assert main(['wmnist', '--preset', 'paper', '--losses', 'softmax', '--epochs', '1', '--majority', '5', '--seeds', '1', '--out', str(tmp_path/'o')]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r'\| softmax \| linear \| .*\| 96.78 \|', out) and 'counts the paper does not print' in out
+
+def test_wmnist_on_a_folder_of_idx_files(tmp_path, capsys):
+    import struct
+    import numpy as np
+    from fer_nb.wmnist import load_digits
+    (tmp_path/'idx').mkdir()
+    for part, train in (('train', True), ('t10k', False)):
+        images, labels = load_digits(train=train)
+        (tmp_path/f'idx/{part}-images-idx3-ubyte').write_bytes(struct.pack('>4I', 0x803, *images.shape) + images.numpy().tobytes())
+        (tmp_path/f'idx/{part}-labels-idx1-ubyte').write_bytes(struct.pack('>2I', 0x801, len(labels)) + labels.numpy().astype(np.uint8).tobytes())
+    args = ['--losses', 'softmax', '--seeds', '1', '--epochs', '1', '--majority', '20', '--out']
+    assert main(['wmnist', '--data', str(tmp_path/'idx'), *args, str(tmp_path/'a')]) == 0
+    a = capsys.readouterr().out
+    assert main(['wmnist', *args, str(tmp_path/'b')]) == 0
+    assert a.splitlines()[:-1] == capsys.readouterr().out.splitlines()[:-1]  # the same digits from either place
+    (tmp_path/'idx/train-labels-idx1-ubyte').write_bytes(b'\0\0\x08\x01')
+    assert main(['wmnist', '--data', str(tmp_path/'idx'), *args, str(tmp_path/'c')]) == 2
+    assert re.fullmatch(r'fer_nb: .*train-labels-idx1-ubyte: .*truncated\n', capsys.readouterr().err)
+
+def test_ctrl_c_with_one_worker(tmp_path, monkeypatch, capsys):
+    import fer_nb.papers as papers
+    really, calls = papers.train, []
+    def train(r, *args):
+        calls.append(r.seed)
+        if len(calls) == 2: raise KeyboardInterrupt
+        return really(r, *args)
+    monkeypatch.setattr(papers, 'train', train)
+    args = ['wmnist', '--losses', 'softmax', '--seeds', '2', '--epochs', '1', '--majority', '20', '--workers', '1', '--out', str(tmp_path/'out')]
+    assert main(args) == 130 and capsys.readouterr().err.endswith('interrupted; finished trainings are kept, run the same command to go on\n')
+    assert [json.loads(line)['seed'] for line in (tmp_path/'out/rows.jsonl').read_text().splitlines()] == [0]
+    assert main(args) == 0 and calls == [0, 1, 1]
+
+@pytest.mark.skipif(os.name != 'posix', reason='signals')
+@pytest.mark.parametrize('to_all', [True, False])
+def test_ctrl_c_keeps_finished_rows(tmp_path, to_all):
+    "One short training, then one without end; Ctrl-C in a terminal reaches every process, `kill -INT` one"
+    out = tmp_path/'out'
+    code = ('import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nimport fer_nb.papers as papers\nfrom fer_nb.cli import main\n'
+            'from dataclasses import replace\npreset = papers.preset\n'
+            'papers.preset = lambda *a, **k: [replace(r, epochs=1 if r.loss == "softmax" else 100000) for r in preset(*a, **k)]\n'
+            'if __name__ == "__main__": sys.exit(main())\n')
+    (tmp_path/'go.py').write_text(code)
+    p = subprocess.Popen([sys.executable, tmp_path/'go.py', 'wmnist', '--losses', 'softmax,dda', '--seeds', '1', '--majority', '20', '--workers', '2', '--out', out],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    try:
+        wait_for(lambda: p.poll() is not None or (out/'rows.jsonl').exists() and (out/'rows.jsonl').read_text().endswith('\n'))
+        time.sleep(.5)
+        assert p.poll() is None
+        (os.killpg if to_all else os.kill)(p.pid, signal.SIGINT)
+        text, err = p.communicate(timeout=30)
+        assert p.returncode == 130 and 'interrupted; finished trainings are kept, run the same command to go on' in err and 'Traceback' not in err
+        rows = [json.loads(line) for line in (out/'rows.jsonl').read_text().splitlines()]
+        assert [row['loss'] for row in rows] == ['softmax'] and not (out/'results.csv').exists()
+        with pytest.raises(ProcessLookupError): wait_for(lambda: os.killpg(p.pid, 0), 10)  # no worker is left
+    finally:
+        try: os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError: pass
+        p.wait()
