@@ -85,6 +85,15 @@ function classMeans(run, frame) {
   return sum.map((v, i) => (v * s) / count[i >> 1]);
 }
 
+function nearestRecall(run, frame) { // of every class, if each point is given to the nearest centre
+  const lines = scores(frame, "center", run.k), right = new Float32Array(run.k), count = new Float32Array(run.k), s = frame.scale / 32767;
+  for (let i = 0; i < run.n; i++) {
+    count[run.labels[i]]++;
+    if (predict(lines, frame.xy[2 * i] * s, frame.xy[2 * i + 1] * s) === run.labels[i]) right[run.labels[i]]++;
+  }
+  return [...right.map((v, k) => v / count[k])];
+}
+
 function pointBox(run, frame) { // where all but the outermost points are, the origin included: [x0, x1, y0, y1]
   const stride = Math.ceil(run.n / 2000), s = frame.scale / 32767, out = [];
   for (const axis of [0, 1]) {
@@ -397,7 +406,7 @@ class Panel {
     this.bars = h("canvas", { class: "fnb-bars", role: "img" });
     this.curves = h("canvas", { class: "fnb-curves", role: "img", onpointerdown: (e) => this.seek(e), onpointermove: (e) => e.buttons && this.seek(e) });
     this.side = h("div", { class: "fnb-side" },
-      h("div", { class: "fnb-chart" }, h("div", { class: "fnb-caption" }, h("span", { text: "Recall per class, %" }), this.figures), h("div", { class: "fnb-plot" }, this.bars)),
+      h("div", { class: "fnb-chart" }, h("div", { class: "fnb-caption" }, (this.recallTitle = h("span", { text: "Recall per class, %" })), this.figures), h("div", { class: "fnb-plot" }, this.bars)),
       h("div", { class: "fnb-chart" }, h("div", { class: "fnb-caption" }, (this.lossTitle = h("span", { text: "Loss" }))), h("div", { class: "fnb-plot fnb-tall" }, this.curves)));
     this.el = h("section", { class: "fnb-panel" }, h("header", { class: "fnb-head" }, this.title, this.choices, this.step), h("div", { class: "fnb-body" }, this.stage, this.side));
     view.sizes.observe(this.stage); view.sizes.observe(this.side);
@@ -558,12 +567,14 @@ class Panel {
   }
 
   charts(state, frame, pos) {
-    const { view, run } = this, { theme, dpr } = view, all = [...(state.recall || [])];
+    const { view, run } = this, { theme, dpr } = view, nearest = view.regions === "center" && frame.centers && frame.centers.every(Number.isFinite);
+    const now = nearest ? (frame.near ??= nearestRecall(run, frame)) : [...(frame.recall || [])], all = nearest ? now : [...(state.recall || [])];
     const fit = (canvas) => { fitCanvas(canvas, dpr); const c = canvas.getContext("2d"); c.setTransform(dpr, 0, 0, dpr, 0, 0); return c; };
     drawBars(fit(this.bars), this.bars.clientWidth, this.bars.clientHeight, run, all, view.colours, theme, view.font);
     this.map = drawCurves(fit(this.curves), this.curves.clientWidth, this.curves.clientHeight, run, pos, theme, view.font);
     setText(this.lossTitle, this.map.log ? "Loss (log scale)" : "Loss");
-    const now = frame.recall ? [...frame.recall] : [], few = now.filter((_, k) => run.minority.has(k));
+    const few = now.filter((_, k) => run.minority.has(k));
+    setText(this.recallTitle, nearest ? "Recall by nearest centre, %" : "Recall per class, %");
     setText(this.figures, `mean ${percent(mean(now))}${few.length ? ` · minority${MARK} ${percent(mean(few))}` : ""}`);
     setText(this.step, `step ${whole(frame.step)}${run.total ? ` / ${whole(run.total)}` : ""} · epoch ${frame.epoch}`);
     this.summary = `${run.name || "run"} at step ${whole(frame.step)}: mean recall ${percent(mean(now))}${few.length ? `, minority classes ${percent(mean(few))}` : ""}`;
@@ -631,7 +642,7 @@ class View {
     bar.append(h("label", { class: "fnb-option", title: "Replay speed" }, "speed ", this.speedSelect));
     this.el = h("div", { class: "fnb", tabindex: 0, role: "group", "aria-label": "Embedding theatre", "data-lm-suppress-shortcuts": "true", onkeydown: (e) => this.key(e) },
       h("style", { text: STYLE }),
-      h("div", { class: "fnb-top" }, this.legend, h("div", { class: "fnb-options" }, h("label", { class: "fnb-option" }, "regions ", this.regionSelect), h("label", { class: "fnb-option" }, this.trailBox, " trails"))),
+      h("div", { class: "fnb-top" }, this.legend, h("div", { class: "fnb-options" }, h("label", { class: "fnb-option" }, "read out by ", this.regionSelect), h("label", { class: "fnb-option" }, this.trailBox, " trails"))),
       this.panelBox, bar, h("div", { class: "fnb-foot" }, this.state, this.pending), this.controls, this.error);
     this.el.theatre = { state: () => this.report(), goto: (f) => this.go(f), play: () => this.play(), pause: () => this.pause() };
     Object.defineProperty(this.el.theatre, "painted", { get: () => this.painted });
