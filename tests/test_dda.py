@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from fer_nb.centers import center_delta, center_loss
 from fer_nb.dda import DDALoss, dda_delta, dda_loss
 
-CASES = ["random", "tied", "empty", "zero", "on_center", "single", "one_class", "many_classes", "huge", "huge_tied", "far", "far_tied", "tiny"]
+CASES = ["random", "tied", "empty", "zero", "on_center", "single", "one_class", "many_classes", "huge", "huge_tied", "far", "far_tied", "tiny", "converged"]
 
 
 def make(case="random", m=11, d=3, K=5, seed=0):
@@ -29,6 +29,9 @@ def make(case="random", m=11, d=3, K=5, seed=0):
     if case == "zero": x, c = x * 0, c * 0
     if case == "on_center": x = c[y].clone()
     if "far" in case: x, c = x + 1e5, c + 1e5
+    if case == "converged":                                       # probabilities of other classes about 1e-8
+        c = c / 10 + 2.5 * torch.arange(K)[:, None]
+        x = c[y] + x / 20
     if case == "tiny": x, c = x * 1e-160, c * 1e-160
     return x, y, c
 
