@@ -138,7 +138,7 @@ def _label(row): return label(Recipe(**{f.name: row[f.name] for f in fields(Reci
 
 def recording(
     recipe: Recipe | None = None, # None: the lab preset
-    every: int = 10, # steps between frames
+    every: int = 20, # steps between frames
     **settings, # fields of the recipe to change, as the widgets do
 ) -> Run:
     "A `Run` that grows as the recipe trains: nothing has run until it is iterated, drawn by `theatre` or `finish`ed"
@@ -210,7 +210,7 @@ def train(
     steps = start(r, data, **kw)
     try:
         if movie:
-            run = record(steps, data.watch, 10, name=label(r), class_names=DIGITS, minority=minority_classes(data.counts),
+            run = record(steps, data.watch, 20, name=label(r), class_names=DIGITS, minority=minority_classes(data.counts),
                          images=data.images.numpy(), recipe=asdict(r), seed=r.seed)
             for step in run: pass
             run.save(movie)
