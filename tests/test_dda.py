@@ -66,7 +66,7 @@ def test_loss_and_gradients_equal_the_reference(case):
     loss, for_x, for_c = reference(x, y, c)
     x.requires_grad_(), c.requires_grad_()
     value = dda_loss(x, y, c)
-    close(value, loss)
+    assert_close(value.item(), loss, rtol=1e-10, atol=1e-15)      # log(1 + 1e-8) has only eight digits, here and there
     ours = torch.autograd.grad(value, (x, c))
     for a, b in zip(ours, (for_x, for_c)): close(a, b)
 
@@ -295,7 +295,7 @@ def test_nothing_of_size_batch_times_classes_times_dim():
                 if isinstance(t, torch.Tensor): self.size = max(self.size, t.untyped_storage().nbytes() // t.element_size())
             return out
 
-    for B, K, d in ((64, 50, 40), (30, 70, 40)):
+    for B, K, d in ((64, 50, 40), (10, 200, 40)):
         x, y, criterion = torch.randn(B, d, requires_grad=True), torch.randint(K, (B,)), DDALoss(K, d)
         with Largest() as seen: criterion(x, y).backward()
         assert 0 < seen.size <= 2 * max(B * K, K * d, B * d)
