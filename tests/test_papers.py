@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import FrozenInstanceError, asdict, fields, replace
 
 import numpy as np
@@ -19,6 +18,7 @@ from fer_nb.embeddings import Run
 from fer_nb.papers import (HEADS, LOSSES, PRESETS, TABLE_1, Data, Recipe, build, class_means, compare, interval, label, movie_path, paired,
                            preset, recording, score, spread, start, table, train, wild_data)
 from fer_nb.training import Objective
+from waiting import alive, wait_for
 
 TINY = dict(majority=40, epochs=1, width=0.1)  # a training of about 0.1 s
 DIVERGES = dict(lr=1e9, clip=None)
@@ -427,19 +427,6 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     finally:
         try: os.killpg(p.pid, signal.SIGKILL)
         except ProcessLookupError: pass
-
-def alive(group):
-    try: os.killpg(group, 0)
-    except ProcessLookupError: return False
-    except PermissionError: return True
-    return any(line.split()[0] == str(group) and 'Z' not in line.split()[1]
-               for line in subprocess.run(['ps', '-eo', 'pgid=,stat='], capture_output=True, text=True).stdout.splitlines())
-
-def wait_for(happened, seconds=60):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, 'waited in vain'
-        time.sleep(.1)
 
 
 # ---- tables

@@ -1,0 +1,127 @@
+"The notebooks themselves: clean as committed, and running from top to bottom in a kernel of their own."
+import ast
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import fer_nb
+
+NBS = Path(__file__).parents[1]/'nbs'
+NOTEBOOKS = sorted(p.relative_to(NBS).as_posix() for p in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+each = pytest.mark.parametrize('name', NOTEBOOKS)
+MACHINE = re.compile(r'(?<![\w.:/-])/(work|home|tmp|root|Users|private|var|opt|mnt)/|site-packages|[A-Z]:\\\\?Users')
+EXPLAINED = (  # what may be written to stderr
+    r'\s*', r'.*\d+%\|.*', r'.*\d+(run|step|it) \[.*',   # a progress bar
+    r'fer_nb: .*',                                       # the command line's notebook shows what bad input says
+)
+
+
+def load(name): return nbformat.read(NBS/name, as_version=4)
+
+def texts(nb):
+    "Every source, every text output and the state of widgets, without pictures and packed data"
+    yield 'metadata', re.sub(r'[A-Za-z0-9+/=]{200,}', '', json.dumps(nb.metadata))
+    for cell in nb.cells:
+        yield 'source', cell.source
+        for out in cell.get('outputs', ()):
+            yield 'output', out.get('text', '') + '\n'.join(out.get('traceback', ()))
+            for kind, data in out.get('data', {}).items():
+                if not kind.startswith('image/'): yield f'output {kind}', re.sub(r'[A-Za-z0-9+/=]{200,}', '', data if isinstance(data, str) else json.dumps(data))
+
+def imports(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import): yield from (a.name.split('.')[0] for a in node.names)
+        if isinstance(node, ast.ImportFrom) and not node.level: yield node.module.split('.')[0]
+
+def python(source): return '\n'.join(line for line in source.splitlines() if not line.lstrip().startswith(('%', '!')))
+
+
+def test_there_are_notebooks(): assert 'labs/wild_mnist.ipynb' in NOTEBOOKS and len(NOTEBOOKS) >= 10
+
+
+# ---- as committed
+
+@each
+def test_is_small_valid_and_for_any_python(name):
+    assert (NBS/name).stat().st_size < 1_000_000
+    nb = load(name)
+    nbformat.validate(nb)
+    assert nb.metadata.kernelspec.name == 'python3'
+    ids = [c.get('id') for c in nb.cells]
+    assert all(ids) and len(set(ids)) == len(ids)
+
+@each
+def test_opens_with_a_title_and_a_sentence(name):
+    first = load(name).cells[0]
+    lines = [line for line in first.source.splitlines() if line.strip()]
+    assert first.cell_type == 'markdown' and re.match(r'# \S', lines[0]) and re.match(r'> \S', lines[1])
+
+@each
+def test_names_no_machine(name):
+    found = [f'{where}: …{text[max(m.start() - 40, 0):m.end() + 40]}…' for where, text in texts(load(name)) for m in MACHINE.finditer(text)]
+    assert not found, '\n'.join(found)
+
+def test_machine_paths_are_found():
+    for path in ('/work/main/x', "'/home/me/x'", 'in /tmp/tmpab', 'lib/python3/site-packages/x', '/root/.cache', r'C:\Users\me'): assert MACHINE.search(path), path
+    for text in ('https://host/home/x', 'loss/work', 'a/tmp/b', '../tmp/x', 'data:image/png'): assert not MACHINE.search(text), text
+
+@each
+def test_holds_no_error(name):
+    assert not [out.ename for cell in load(name).cells for out in cell.get('outputs', ()) if out.output_type == 'error']
+
+@each
+def test_needs_no_nbdev(name):
+    used = {m for cell in load(name).cells if cell.cell_type == 'code' for m in imports(python(cell.source))}
+    assert not used & {'nbdev', 'fastcore', 'execnb'}
+
+def test_library_needs_no_nbdev():
+    modules = [p for p in Path(fer_nb.__file__).parent.glob('*.py') if p.name != '_modidx.py']
+    assert len(modules) > 5
+    for p in modules: assert not set(imports(p.read_text(encoding='utf-8'))) & {'nbdev', 'fastcore', 'execnb', 'IPython.display'}, p.name
+
+@each
+def test_exercises_hide_their_solutions(name):
+    cells = load(name).cells
+    tagged = lambda tag: [c for c in cells if tag in c.metadata.get('tags', ())]
+    for cell in tagged('solution') + tagged('checker'):
+        assert cell.cell_type == 'code' and cell.metadata.get('jupyter', {}).get('source_hidden') is True
+    for cell in tagged('solution'):
+        assert cell.source.startswith('#| code-fold: true\n# solution') and re.search(r'^assert |assert_close', cell.source, re.M), cell.source[:200]
+    assert tagged('solution') or 'xercise' not in ''.join(c.source for c in cells if c.cell_type == 'markdown' and c.source.lstrip().startswith('#'))
+
+
+# ---- from top to bottom
+
+def execute(name, folder):
+    "The notebook after a run by a kernel of its own, in an empty folder"
+    nb = load(name)
+    for cell in nb.cells:
+        if cell.cell_type == 'code': cell.outputs = []
+    (folder/'here').mkdir()
+    env = {**os.environ, 'IPYTHONDIR': str(folder/'ipython'), 'OMP_NUM_THREADS': '1'}
+    return NotebookClient(nb, timeout=180, kernel_name='python3', resources={'metadata': {'path': str(folder/'here')}}).execute(env=env)
+
+@pytest.fixture(scope='module')
+def running(request, tmp_path_factory):
+    "The chosen notebooks, one after another on each core"
+    chosen = [item.callspec.params['name'] for item in request.session.items if item.function is test_runs]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool: yield {name: pool.submit(execute, name, tmp_path_factory.mktemp('run')) for name in chosen}
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(900)
+@each
+def test_runs(name, running):
+    "no error, no unexplained word on stderr, and every unanswered exercise says so"
+    nb = running[name].result()
+    said = ''.join(out.text for cell in nb.cells for out in cell.get('outputs', ()) if out.output_type == 'stream' and out.name == 'stderr')
+    unexplained = [line for line in re.split(r'[\r\n]+', said) if not any(re.fullmatch(p, line) for p in EXPLAINED)]
+    assert not unexplained, '\n'.join(unexplained)
+    for cell in nb.cells:
+        if cell.cell_type == 'code' and re.search(r'^check_\w+\(', cell.source, re.M) and 'solution' not in cell.metadata.get('tags', ()):
+            assert 'not yet' in ''.join(out.get('text', '') for out in cell.outputs), f'{cell.source} says {cell.outputs}'

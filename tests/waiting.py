@@ -1,0 +1,22 @@
+"For tests that start processes: wait for something to happen, ask whether a process group still runs."
+import os
+import time
+
+import psutil
+
+
+def wait_for(happened, seconds=120):
+    "The first true value of `happened()`; fails after so many seconds"
+    end = time.monotonic() + seconds
+    while not (result := happened()):
+        assert time.monotonic() < end, 'waited in vain'
+        time.sleep(.1)
+    return result
+
+def alive(group):
+    "Whether a process of the group still runs; one that only waits to be reaped does not"
+    for p in psutil.process_iter():
+        try:
+            if os.getpgid(p.pid) == group and p.status() != psutil.STATUS_ZOMBIE: return True
+        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess): pass
+    return False
