@@ -153,7 +153,7 @@ class Trainer:
     "Runs that advance round-robin, one step each, in one background thread that exists only while they play."
     def __init__(self, runs, changed=lambda: None, after=lambda: None):
         self.changed, self.after = changed, after  # called when the state has changed, and after every round of steps
-        self.generation, self._thread, self._halt, self._lock = -1, None, threading.Event(), threading.RLock()
+        self.generation, self._thread, self._busy, self._halt, self._lock = -1, None, False, threading.Event(), threading.RLock()
         self._replace(runs)
 
     def _replace(self, runs):
@@ -162,8 +162,8 @@ class Trainer:
 
     @property
     def running(self):
-        "Whether the thread is there and was not told to end."
-        return self._thread is not None and not self._halt.is_set()
+        "Whether the thread trains and was not told to end."
+        return self._busy and not self._halt.is_set()
     @property
     def done(self):
         "Whether no run has a step left."
@@ -177,6 +177,7 @@ class Trainer:
             before, self._halt, self.note = self._thread, threading.Event(), ""
             work = (self._work, before, self._halt, one_frame, build)
             self._thread = threading.Thread(target=contextvars.copy_context().run, args=work, daemon=True, name="fer_nb training")
+            self._busy = True
             self._thread.start()
         self.changed()
 
@@ -188,12 +189,12 @@ class Trainer:
             goals = [len(run) + 1 if one_frame else math.inf for run in self.runs]
             self.changed()
             while not halt.is_set() and self._round(halt, goals): self.after()
-            if self.stopped: self._finish()
         except Exception as e: self.error = e
-        finally:
-            with self._lock:
-                if self._thread is threading.current_thread(): self._thread = None
-            self.changed()
+        with self._lock:
+            if self._thread is threading.current_thread():  # else another thread has taken over
+                self._busy = False
+                if self.stopped: self._finish()
+        self.changed()
 
     def _round(self, halt, goals) -> bool:  # whether any run moved
         "One step of every run that has not reached its goal; a run that fails ends, the others go on."
@@ -219,17 +220,20 @@ class Trainer:
             if self.stopped or self.done: return
             self.stopped = True
             self._halt.set()
-            if self._thread is None: self._finish()
+            if not self._busy: self._finish()
         self.changed()
 
     def _finish(self):
-        for run in self.runs: run.stop()
+        "A frame of the last step for every run, and its end."
+        for run in self.runs:
+            try: run.stop()
+            except Exception as e: self.error = e
 
     def join(self, timeout=None) -> bool:  # whether the thread is gone
         "Wait for the thread, and for one that takes over from it."
         end = math.inf if timeout is None else time.monotonic() + timeout
-        while (thread := self._thread) is not None and time.monotonic() < end: thread.join(min(0.2, max(0, end - time.monotonic())))
-        return self._thread is None
+        while (thread := self._thread) is not None and thread.is_alive() and time.monotonic() < end: thread.join(min(0.2, max(0, end - time.monotonic())))
+        return thread is None or not thread.is_alive()
 
 # %% ../nbs/07_widgets.ipynb #03524b33
 class Pulse:
@@ -283,7 +287,7 @@ class Theatre(anywidget.AnyWidget):
 
     def __init__(self, runs, build=None, controls=(), values=None, panels=()):
         self._build, self._controls, self._values, self._panels = build, controls, values or {}, [dict(p) for p in panels]
-        self._stills, self._drawing, self._ready, self._away, self._shown, self._closed = [], None, False, False, -math.inf, False
+        self._stills, self._drawing, self._picture, self._ready, self._away, self._shown, self._closed = [], None, _EMPTY, False, False, -math.inf, False
         self._guard, self._cell = threading.RLock(), _request()
         self._wire = Wire(lambda message, blocks: self.send(message, blocks))
         self._pulse = Pulse(cells=lambda: getattr(get_ipython(), "execution_count", 0))
@@ -339,7 +343,9 @@ class Theatre(anywidget.AnyWidget):
         "Play to the end, and return when it is there, or after `timeout` seconds."
         if not self.running: self.play()
         ended = self._trainer.join(timeout)
-        if self._drawing is not None: self._drawing.join(timeout)
+        if self._drawing is not None:
+            self._drawing.join(timeout)
+            self._publish()  # as part of the cell that waits: outside a browser nobody listens to cells that have ended
         return ended and self.done
 
     def close(self):
@@ -416,21 +422,22 @@ class Theatre(anywidget.AnyWidget):
     def _draw(self):
         "Draw the last frame for pages without widgets, beside the training: nobody waits for it."
         def draw():
-            try: png = _png([run for run in self.runs if len(run)], -1)
-            except Exception as e:
-                self._trainer.error = self._trainer.error or e
-                return
-            for still in self._stills: still.update({"image/png": base64.b64encode(png).decode()}, raw=True)
+            try: self._picture = _png([run for run in self.runs if len(run)], -1)
+            except Exception as e: self._trainer.error = self._trainer.error or e
+            self._publish()
         if self._stills and any(len(run) for run in self.runs):
             self._drawing = threading.Thread(target=contextvars.copy_context().run, args=(draw,), daemon=True, name="fer_nb picture")
             self._drawing.start()
+
+    def _publish(self):
+        for still in self._stills: still.update({"image/png": base64.b64encode(self._picture).decode()}, raw=True)
 
     def _ipython_display_(self, **_):
         names = " · ".join(run.name for run in self.runs if run.name)
         view = {"application/vnd.jupyter.widget-view+json": dict(version_major=2, version_minor=0, model_id=self.model_id),
                 "text/plain": f"Theatre: {names}. Run the notebook to play it; here is the last frame."}
         display(view, raw=True)
-        self._stills.append(display({"image/png": base64.b64encode(_EMPTY).decode()}, raw=True, display_id=True))
+        self._stills.append(display({"image/png": base64.b64encode(self._picture).decode()}, raw=True, display_id=True))
         if self.done and self._drawing is None:
             self._draw()
             if self._drawing is not None: self._drawing.join(10)

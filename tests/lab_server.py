@@ -52,7 +52,7 @@ class Server:
         page = browser.new_page(viewport=dict(width=width, height=height))
         page.on("console", lambda m: m.type == "error" and not any(n in f"{m.text} {m.location}" for n in NOISE) and self.errors.append(m.text))
         page.on("pageerror", lambda e: self.errors.append(str(e)))
-        page.goto(f"{self.url}lab/tree/{path}?token={self.token}")
+        page.goto(f"{self.url}lab/tree/{path}?reset&token={self.token}")
         page.locator(".jp-NotebookPanel .jp-Notebook").wait_for(timeout=60_000)
         self.wait_idle(page)
         if dark: self.theme(page, dark)

@@ -410,3 +410,20 @@ slider = lambda **k: Slider(**{**dict(name="gamma", label="γ", min=0.0, max=7.0
 ])
 def test_bad_input_is_refused_in_words(make, message):
     with pytest.raises(ValueError, match=message): make()
+
+
+# ---------------------------------------------------------------- pages without widgets
+@pytest.mark.notebooks
+def test_plain_export_shows_the_last_frame(tmp_path):
+    import base64, io
+    import nbclient, nbconvert, nbformat
+    from PIL import Image
+    cells = ["import sys; sys.path.insert(0, %r)\nfrom test_widgets import growing\nfrom fer_nb.widgets import theatre" % str(__import__("pathlib").Path(__file__).parent),
+             "stage = theatre(growing, steps=30, name='short')\nstage", "assert stage.wait(60)"]
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbclient.NotebookClient(nb, timeout=120, kernel_name="python3", store_widget_state=False).execute()
+    picture = [o for o in nb.cells[1].outputs if "image/png" in o.get("data", {})]
+    assert len(picture) == 1 and Image.open(io.BytesIO(base64.b64decode(picture[0]["data"]["image/png"]))).width > 200
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(nb)
+    assert "data:image/png;base64," + picture[0]["data"]["image/png"][:40] in page.replace("\n", "")
+    assert "Theatre: short" in page
