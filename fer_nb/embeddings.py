@@ -12,7 +12,7 @@ import fer_nb
 
 # %% auto #0
 __all__ = ['PALETTE', 'PER_FRAME', 'FORMAT', 'TEXT', 'PAGE', 'BUDGET', 'GRAY', 'METHODS', 'quantise', 'versions', 'Run',
-           'add_frame', 'meta', 'snapshot', 'embed', 'record', 'pack', 'payload', 'to_page', 'regions', 'recalls',
+           'regions', 'recalls', 'add_frame', 'meta', 'snapshot', 'embed', 'record', 'pack', 'payload', 'to_page',
            'figures', 'project', 'Similarity', 'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
 
 # %% ../nbs/06_embeddings.ipynb #83cd6e49
@@ -189,6 +189,26 @@ def _frame(run, i):
     _need(n > 0, "run", "at least one frame", "a run without frames")
     _need(isinstance(i, (int, np.integer)) and -n <= i < n, "i", f"a frame from {-n} to {n - 1}", i)
     return int(i) % n
+
+def regions(
+    run, i,  # a run and the number of a frame
+    z,       # positions (M, 2)
+):           # classes (M,), or None if the run has neither head nor centres
+    "What the run's readout says at positions `z`: the linear head's argmax of W z + b, or the nearest centre."
+    i = _frame(run, i)
+    if run.head and not _nearest(run): return (z @ run.head[i].T + (run.biases[i] if run.biases else 0)).argmax(1)
+    if run.centers: return np.square(z[:, None] - run.centers[i]).sum(2).argmin(1)
+
+def _nearest(run): return run.readout == "center" and bool(run.centers)
+
+def recalls(
+    run, i,  # a run and the number of a frame
+):           # (K,), NaN for a class without watched points
+    "Recall of every class by the run's readout."
+    i = _frame(run, i)
+    if not _nearest(run): return run.recall[i]
+    right = regions(run, i, run.embedding(i)) == run.labels
+    return np.array([right[run.labels == k].mean() if (run.labels == k).any() else math.nan for k in range(len(run.class_names))], np.float32)
 
 # %% ../nbs/06_embeddings.ipynb #b05a85f7
 def add_frame(run, step, embedding, predictions, epoch, centers, head, bias, losses, grad_norm):
@@ -479,26 +499,6 @@ def to_page(
     return page
 
 # %% ../nbs/06_embeddings.ipynb #bedbac00
-def regions(
-    run, i,  # a run and the number of a frame
-    z,       # positions (M, 2)
-):           # classes (M,), or None if the run has neither head nor centres
-    "What the run's readout says at positions `z`: the linear head's argmax of W z + b, or the nearest centre."
-    i = _frame(run, i)
-    if run.head and not _nearest(run): return (z @ run.head[i].T + (run.biases[i] if run.biases else 0)).argmax(1)
-    if run.centers: return np.square(z[:, None] - run.centers[i]).sum(2).argmin(1)
-
-def _nearest(run): return run.readout == "center" and bool(run.centers)
-
-def recalls(
-    run, i,  # a run and the number of a frame
-):           # (K,), NaN for a class without watched points
-    "Recall of every class by the run's readout."
-    i = _frame(run, i)
-    if not _nearest(run): return run.recall[i]
-    right = regions(run, i, run.embedding(i)) == run.labels
-    return np.array([right[run.labels == k].mean() if (run.labels == k).any() else math.nan for k in range(len(run.class_names))], np.float32)
-
 def _reach(run, i):
     "How far from the origin frame `i` reaches, but for one point in 200."
     return max(1.15 * float(np.quantile(np.abs(run.embedding(i)).max(1), 0.995)), 1e-9)
