@@ -71,6 +71,7 @@ def wmnist(
     if len(recipes) > 1: print('\n' + paired(rows))
     if name == 'paper': print('\nThe last column is Table 1 of Farzaneh & Qi (2020), on class counts the paper does not print.')
     runs = [Run.load(p) for r in recipes if (p := movie_path(out, r)).exists()]
+    for run in runs: run.readout = 'center' if run.centers else 'linear'
     if runs:
         runs[0].to_html(out/'race.html', *runs[1:4])
         runs[0].to_gif(out/'race.gif', *runs[1:4])
