@@ -17,7 +17,7 @@ setup(
     classifiers=['Development Status :: 3 - Alpha', f"Intended Audience :: {cfg['audience']}",
                  'Programming Language :: Python :: 3', 'Topic :: Scientific/Engineering :: Artificial Intelligence'],
     packages=find_packages(include=['fer_nb*']) + list(shipped), package_dir=shipped,
-    package_data={'fer_nb': ['static/*'], 'fer_nb.data_samples': ['*'], 'fer_nb.nbs': ['*.ipynb'], 'fer_nb.nbs.labs': ['*.ipynb']},
+    package_data={'fer_nb': ['static/*'], 'fer_nb.data_samples': ['*'], 'fer_nb.nbs': ['*.ipynb', 'images/*'], 'fer_nb.nbs.labs': ['*.ipynb']},
     install_requires=cfg['requirements'].split(), extras_require=extras, python_requires=f">={cfg['min_python']}",
     long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     entry_points={'console_scripts': ['fer_nb=fer_nb.cli:main'], 'nbdev': [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]},
