@@ -155,7 +155,7 @@ def wild_race(
     "Losses trained side by side from the same weights on the same batches, drawn live (needs the lab extra)"
     from fer_nb.widgets import Choice, Slider, race
     r = Recipe(**settings)
-    controls = [Choice('profile', 'imbalance', ['balanced', 'mild', 'severe', 'longtail', 'step'], r.profile),
+    controls = [Choice('loss', 'loss', list(LOSSES), losses[0]), Choice('profile', 'imbalance', ['balanced', 'mild', 'severe', 'longtail', 'step'], r.profile),
                 Slider('lam', 'λ', 0, 3, 0.01, r.lam), Slider('gamma', 'γ', 0, 10, 0.1, r.gamma), Slider('alpha', 'α', 0.05, 1, 0.05, r.alpha),
                 Slider('lr', 'learning rate', 0.005, 0.2, 0.005, r.lr), Choice('scaling', 'γ as in', ['paper', 'code'], r.scaling),
                 Choice('centers', 'centres move by', ['rule', 'autograd'], r.centers), Slider('seed', 'seed', 0, 20, 1, r.seed)]
