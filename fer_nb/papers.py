@@ -51,7 +51,7 @@ class Recipe:
     seed: int = 0               # of the weights, the subset and the order of batches
     epochs: int = 30
     lr: float = 0.05
-    lam: float = 1.             # λ, weight of the centre (or island) loss
+    lam: float = 1.             # λ, weight of the centre (or island) loss; island wants 0.1 or less
     gamma: float = 3.           # γ, weight of the DDA loss
     alpha: float = 0.5          # α, rate of the centres
     scaling: str = 'paper'      # DDA term as in the paper's Eq. 5 or as in its code
@@ -379,4 +379,5 @@ def preset(
     if unknown: raise ValueError(f'a recipe has no field {", ".join(sorted(unknown))}; it has {", ".join(f.name for f in fields(Recipe))}')
     gammas = (1., 3., 5., 7.) if name == 'paper' and 'gamma' not in changes else (changes.get('gamma', PRESETS[name].gamma),)
     base = replace(PRESETS[name], **changes)
-    return [replace(base, loss=loss, gamma=g) for loss in losses for g in (gammas if loss == 'dda' else gammas[:1])]
+    weaker = lambda loss: {'lam': 0.1} if loss == 'island' and name == 'lab' and 'lam' not in changes else {} # at λ = 1 not every seed trains
+    return [replace(base, loss=loss, gamma=g, **weaker(loss)) for loss in losses for g in (gammas if loss == 'dda' else gammas[:1])]

@@ -514,3 +514,8 @@ def test_labels():
     assert [label(r) for r in (Recipe('softmax'), Recipe('center', lam=.01), Recipe('island'), Recipe('dda', lam=.01, gamma=7, scaling='code'),
                                Recipe('center', centers='autograd'), Recipe('softmax', centers='autograd', scaling='code'))] == [
         'softmax', 'centre λ=0.01', 'island λ=1', 'DDA λ=0.01 γ=7 (code)', 'centre λ=1 (autograd)', 'softmax']
+
+
+def test_the_lab_preset_gives_island_loss_a_weight_it_trains_with():
+    assert [r.lam for r in preset('lab', ['center', 'island'])] == [1, .1] and preset('lab', ['island'], lam=.5)[0].lam == .5
+    assert preset('paper', ['island'])[0].lam == .01
