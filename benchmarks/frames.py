@@ -1,6 +1,6 @@
 """Painted frames per second of the player: replay of 10,000 points, live training of one and of three runs, in headless Chromium.
 
-    python benchmarks/frames.py [--save]     # --save appends the table to benchmarks/RESULTS.md
+    python benchmarks/frames.py [--save]     # --save writes the section "Painted frames" of benchmarks/RESULTS.md
 
 A paint counts when the canvas was drawn (the player counts them itself); "training frames" are the different recorded frames among them.
 """
@@ -11,6 +11,7 @@ import numpy as np, torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+from results import write_section
 from lab_server import THEATRE, chromium, lab, write_notebook
 from test_lab_browser import MAKE
 from fer_nb.embeddings import Run
@@ -93,11 +94,11 @@ def main(save):
                 note(f"| live training, {len(losses)} run{'s' * (len(losses) > 1)}, frame every {every} steps | {painted:.0f} | {distinct:.1f} | first frame {first:.1f} s after Run All; "
                             f"kernel's processor time per step {shown:.0f} ms, without a theatre {alone:.0f} ms |")
     load = os.getloadavg()[0]
-    text = (f"\n## Painted frames\n\n{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, headless Chromium {browser_version}, software rendering, "
+    text = (f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load:.1f}, headless Chromium {browser_version}, software rendering, "
             f"torch {torch.__version__} with one thread. Target: 25 replaying 10,000 points, 15 while training in the same kernel, first live frame within 10 s.\n\n" + "\n".join(rows) + "\n")
     print(text)
     if save:
-        with open(ROOT / "benchmarks" / "RESULTS.md", "a", encoding="utf-8") as f: f.write(text)
+        write_section("Painted frames", text)
 
 
 if __name__ == "__main__":

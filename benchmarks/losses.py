@@ -5,8 +5,10 @@ of the peak. The error is that of the gradient in float32 with all points 1,000 
 RESULTS.md. For the peer: `pip install pytorch-metric-learning` (its ProxyNCALoss without normalisation is twice the DDA loss with learned centres;
 for centre loss and island loss we know of no maintained package). About two minutes; the plain implementation needs 10 GB.
 """
-import argparse, json, os, platform, re, resource, statistics, subprocess, sys, time
+import argparse, json, os, platform, resource, statistics, subprocess, sys, time
 from pathlib import Path
+
+from results import write_section
 
 B, D, K = 1024, 512, 1000
 
@@ -110,13 +112,6 @@ def machine(device):
     return f"{cpu}, {os.cpu_count()} cores{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
 
 
-def write(text, path=Path(__file__).parent / "RESULTS.md"):
-    "Replace or append the section \"Losses\"."
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
-    rest = re.sub(r"\n## Losses\n.*?(?=\n## |\Z)", "", old, flags=re.S).rstrip("\n")
-    path.write_text(f"{rest}\n\n## Losses\n\n{text}\n", encoding="utf-8")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
@@ -137,7 +132,7 @@ def main():
         error = f"{r['error']:.0e}" if "error" in r else ""
         lines.append(f"| {name} | {r['ms']:.0f} | {base['ms'] / r['ms']:.1f} | {r['mb']:.0f} | {base['mb'] / r['mb']:.0f} | {error} |")
     lines += ["", f"`import fer_nb.dda` after `import torch`: {import_ms():.0f} ms of CPU time."]
-    write("\n".join(lines))
+    write_section("Losses", "\n".join(lines))
     print("\n".join(lines))
 
 

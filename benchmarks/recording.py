@@ -3,13 +3,14 @@
 Plain and recorded training alternate step by step within one process, so that whatever else the machine does meets both alike; medians over 900 steps.
 Writes the section "Recording" of RESULTS.md. About two minutes on one core.
 """
-import platform, re, shutil, statistics, tempfile, time
+import platform, shutil, statistics, tempfile, time
 from pathlib import Path
 import torch
 from fer_nb import embeddings as E
 from fer_nb.backbones import LeNetsPP
 from fer_nb.training import Batches, Objective, fit
 from fer_nb.wmnist import load_digits, to_input, wild_counts, wild_subset
+from results import write_section
 
 
 def training(device="cpu"):
@@ -76,14 +77,6 @@ def opening(page, times=7):
             best.append(tab.evaluate("window.readyAt"))
         browser.close()
     return min(best)
-
-
-def write_section(title, body, path=Path(__file__).with_name("RESULTS.md")):
-    "Replace the section `title` of RESULTS.md, or append it."
-    text = path.read_text() if path.exists() else "# Benchmarks\n"
-    section = f"## {title}\n\n{body.strip()}\n\n"
-    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", text, re.M | re.S)
-    path.write_text(text[:found.start()] + section + text[found.end():] if found else f"{text.rstrip()}\n\n{section}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LOSSES', 'LIMITS', 'PRESETS', 'HEADS', 'TABLE_1', 'Recipe', 'Data', 'wild_data', 'build', 'start', 'label',
-           'recording', 'wild_race', 'class_means', 'score', 'train', 'movie_path', 'compare', 'spread', 'table',
-           'interval', 'paired', 'preset']
+           'recording', 'wild_race', 'class_means', 'score', 'train', 'read_rows', 'movie_path', 'compare', 'spread',
+           'table', 'interval', 'paired', 'preset']
 
 # %% ../nbs/20_papers.ipynb #84949309
 import csv, hashlib, json, math, os, signal, threading
@@ -129,12 +129,18 @@ def start(
     schedule = cosine() if r.schedule == 'cosine' else staircase(min(1., 20/r.epochs))
     return fit(model, objective, batches, r.epochs, lr=r.lr, schedule=schedule, clip=r.clip, seed=r.seed, center_lr=r.alpha, **kw)
 
-def label(r: Recipe) -> str:
+def label(
+    r, # a `Recipe`, or a row of `compare`
+) -> str:
     "The recipe's name in tables and legends"
+    if not isinstance(r, Recipe): r = Recipe(**{f.name: r[f.name] for f in fields(Recipe) if f.name in r})
     name = {'softmax': 'softmax', 'center': f'centre λ={r.lam:g}', 'island': f'island λ={r.lam:g}', 'dda': f'DDA λ={r.lam:g} γ={r.gamma:g}'}[r.loss]
     return name + ' (code)'*(r.loss == 'dda' and r.scaling == 'code') + ' (autograd)'*(r.loss != 'softmax' and r.centers == 'autograd')
 
-def _label(row): return label(Recipe(**{f.name: row[f.name] for f in fields(Recipe) if f.name in row}))
+def _record(steps, r, data, every=20):
+    "The `Run` of a recipe's training"
+    return record(steps, data.watch, every, name=label(r), class_names=DIGITS, minority=minority_classes(data.counts),
+                  images=data.images.numpy(), recipe=asdict(r), seed=r.seed)
 
 def recording(
     recipe: Recipe | None = None, # None: the lab preset
@@ -144,8 +150,7 @@ def recording(
     "A `Run` that grows as the recipe trains: nothing has run until it is iterated, drawn by `theatre` or `finish`ed"
     r = replace(recipe or Recipe(), **settings)
     data = wild_data(r)
-    return record(start(r, data), data.watch, every, name=label(r), class_names=DIGITS, minority=minority_classes(data.counts),
-                  images=data.images.numpy(), recipe=asdict(r), seed=r.seed)
+    return _record(start(r, data), r, data, every)
 
 # %% ../nbs/20_papers.ipynb #fc7667ff
 def wild_race(
@@ -209,14 +214,10 @@ def train(
     data, row = wild_data(r), asdict(r) | {'part': part}
     steps = start(r, data, **kw)
     try:
-        if movie:
-            run = record(steps, data.watch, 20, name=label(r), class_names=DIGITS, minority=minority_classes(data.counts),
-                         images=data.images.numpy(), recipe=asdict(r), seed=r.seed)
-            for step in run: pass
-            run.save(movie)
-        else:
-            for step in steps: pass
+        if movie: steps = _record(steps, r, data)
+        for step in steps: pass
     except NonFiniteLoss as e: return row | {'diverged': e.step}
+    if movie: steps.save(movie)
     return row | score(step.model, step.objective, data, part)
 
 # %% ../nbs/20_papers.ipynb #0f993103
@@ -244,6 +245,15 @@ def _write_csv(path, rows):
         w = csv.DictWriter(f, names)
         w.writeheader()
         w.writerows(rows)
+
+def read_rows(
+    path, # a results.csv
+) -> list: # rows as of `compare`
+    "The rows of a comparison, numbers as numbers"
+    def value(v):
+        try: return float(v)
+        except ValueError: return v
+    with open(path, encoding='utf-8') as f: return [{k: value(v) for k, v in row.items() if v} for row in csv.DictReader(f)]
 
 def movie_path(out, r: Recipe) -> Path:
     "Where `compare` saves a recipe's recorded `Run`: another recipe, another file"
@@ -297,7 +307,7 @@ def compare(
             if out:
                 with (out/'rows.jsonl').open('a', encoding='utf-8') as f: f.write(json.dumps(row) + '\n')
             bar.update()
-            bar.set_postfix_str(f"{_label(row)} seed {row['seed']}: " + (f"{row['linear']:.1f} %" if 'linear' in row else 'diverged'))
+            bar.set_postfix_str(f"{label(row)} seed {row['seed']}: " + (f"{row['linear']:.1f} %" if 'linear' in row else 'diverged'))
     rows = [rows[k] for k in todo]
     if out: _write_csv(out/'results.csv', rows)
     return rows
@@ -309,7 +319,7 @@ TABLE_1 = {('softmax', None): 96.78, ('center', None): 97.12, ('dda', 1.): 97.17
 def _by_recipe(rows):
     "Rows of each recipe over its seeds, by name; recipes of the same name are told apart by the fields in which they differ"
     names, groups = [f.name for f in fields(Recipe) if f.name not in ('loss', 'seed')] + ['part'], {}
-    for row in rows: groups.setdefault((_label(row), *(str(row.get(n)) for n in names)), []).append(row)
+    for row in rows: groups.setdefault((label(row), *(str(row.get(n)) for n in names)), []).append(row)
     def name(key):
         alike = [k for k in groups if k[0] == key[0]]
         return ' '.join([key[0]] + [f'{n}={v}' for i, (n, v) in enumerate(zip(names, key[1:]), 1) if len({k[i] for k in alike}) > 1])

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from fer_nb.backbones import Output
 from fer_nb.embeddings import Run
-from fer_nb.papers import (HEADS, LOSSES, PRESETS, TABLE_1, Data, Recipe, build, class_means, compare, interval, label, movie_path, paired,
+from fer_nb.papers import (HEADS, LOSSES, PRESETS, TABLE_1, Data, Recipe, build, class_means, compare, interval, label, movie_path, paired, read_rows,
                            preset, recording, score, spread, start, table, train, wild_data)
 from fer_nb.training import Objective
 from waiting import alive, wait_for
@@ -519,3 +519,10 @@ def test_labels():
 def test_the_lab_preset_gives_island_loss_a_weight_it_trains_with():
     assert [r.lam for r in preset('lab', ['center', 'island'])] == [1, .1] and preset('lab', ['island'], lam=.5)[0].lam == .5
     assert preset('paper', ['island'])[0].lam == .01
+
+
+def test_rows_written_are_rows_read(tmp_path):
+    rows = compare([Recipe('softmax', **TINY), Recipe('dda', **TINY)], seeds=1, out=tmp_path, workers=1, progress=False)
+    again = read_rows(tmp_path/'results.csv')
+    assert [label(row) for row in again] == [label(row) for row in rows] == ['softmax', 'DDA λ=1 γ=3']
+    assert all(row[k] == v for row, old in zip(again, rows) for k, v in old.items() if isinstance(v, (int, float)) and v == v)
