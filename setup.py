@@ -8,7 +8,7 @@ config.read('settings.ini', encoding='utf-8')
 cfg = config['DEFAULT']
 extras = {name: cfg[f'{name}_requirements'].split() for name in ('lab', 'faces', 'dev')}
 extras['all'] = sorted({r for name in ('lab', 'faces') for r in extras[name]})
-extras['dev'] += extras['lab']
+extras['dev'] += extras['all']
 shipped = {'fer_nb.data_samples': 'data_samples', 'fer_nb.nbs': 'nbs', 'fer_nb.nbs.labs': 'nbs/labs'}
 
 setup(
