@@ -4,14 +4,18 @@
 
 # %% auto #0
 __all__ = ['Output', 'conv_stage', 'initialise', 'LeNetsPP', 'Layer', 'layer_table', 'signal_spread', 'spread_figure',
-           'wedges_figure', 'maps_figure']
+           'wedges_figure', 'maps_figure', 'from_torchvision', 'Backbone', 'VGG19Taps', 'receptive_field', 'VGG16FC',
+           'AlexNet', 'ResNet18']
 
 # %% ../nbs/04_backbones.ipynb #212119c2
 import math
+import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import nn
+from torchvision import models
 
 # %% ../nbs/04_backbones.ipynb #cc15c9c2
 class Output(NamedTuple):
@@ -50,6 +54,12 @@ def _whole(name, value, least):
         raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
 
 
+def _positive(name, value):
+    "Raise a ValueError unless `value` is a positive number."
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ValueError(f"{name}: expected a positive number, got {value!r}")
+
+
 class LeNetsPP(nn.Module):
     """LeNets++: six convolutions, an embedding small enough to draw, and a linear classifier without bias.
 
@@ -66,9 +76,8 @@ class LeNetsPP(nn.Module):
     ):
         super().__init__()
         _whole("num_classes", num_classes, 2); _whole("feat_dim", feat_dim, 1); _whole("in_size", in_size, 12)
-        if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < math.inf:
-            raise ValueError(f"width: expected a positive number, got {width!r}")
-        self.in_size = in_size
+        _positive("width", width)
+        self.in_size, self.feat_dim = in_size, feat_dim
         a, b, c = (max(1, round(width * channels)) for channels in (32, 64, 128))
         self.features = nn.Sequential(*conv_stage(1, a, nn.MaxPool2d(2)), *conv_stage(a, b, nn.MaxPool2d(2)),
                                       *conv_stage(b, c, nn.MaxPool2d(3, stride=2)))
@@ -132,7 +141,7 @@ def spread_figure(
     fig = Figure(figsize=(6, 2.8), dpi=80, layout="constrained")
     ax = fig.subplots()
     for name, values in spreads.items(): ax.plot(range(1, len(values) + 1), values, "o-", label=name)
-    ax.set(xlabel="layer (the last two: embedding, logits)", ylabel="spread", yscale="log")
+    ax.set(xlabel="convolutions and linear layers, in order", ylabel="spread", yscale="log")
     ax.legend(frameon=False)
     return fig
 
@@ -186,3 +195,210 @@ def maps_figure(
             x = model.features[5 * k:5 * k + 5](x)
             _tiles(axes[k + 2], x[0].cpu(), f"stage {k + 1}: {x.shape[1]} of {x.shape[2]}×{x.shape[3]}")
     return fig
+
+# %% ../nbs/04_backbones.ipynb #8f4b81d8
+def _pretrained(name, weights):
+    "The state dict behind one of torchvision's weight enums, fetched unless it is there."
+    kind = models.get_model_weights(name)
+    if isinstance(weights, str) and weights in kind.__members__: weights = kind[weights]
+    if not isinstance(weights, kind):
+        raise ValueError(f"weights: expected None or one of {', '.join(map(str, kind))}, got {weights!r}")
+    try: return weights.get_state_dict(check_hash=True, weights_only=True)
+    except OSError as error:
+        file = os.path.join(torch.hub.get_dir(), "checkpoints", os.path.basename(weights.url))
+        raise ConnectionError(f"weights: {weights} could not be fetched ({error}). Without a network: download {weights.url} where there is one "
+                              f"and put the file at {file}, or train from scratch with weights=None") from error
+
+
+def from_torchvision(
+    name: str, # "vgg19", "vgg16", "alexnet" or "resnet18"
+    width: float = 1., # multiplies the channels of every layer
+    in_size: int = 224, # side of the images, at least 32
+    weights = None, # None, or torchvision's weights for this network: VGG19_Weights.IMAGENET1K_V1, or only "IMAGENET1K_V1"
+    init: str = "he", # where the weights start if there are none, see `initialise`
+) -> nn.Module: # as torchvision's, with its 1000 classes (times `width`)
+    """torchvision's network for images of another size, with `width` times the channels.
+
+    AlexNet's first convolution steps 4 pixels at 227; smaller images are stepped through in proportion, or nothing would be left of them.
+    Raises ValueError for a size, width or weights that do not fit, ConnectionError if weights can be neither found nor fetched."""
+    _positive("width", width); _whole("in_size", in_size, 32)
+    if weights is not None and width != 1: raise ValueError(f"width: expected 1 with weights, which bring their own channels, got {width!r}")
+    if weights is not None and name != "resnet18" and in_size < 224: raise ValueError(f"in_size: expected at least 224 with weights, got {in_size}")
+    with torch.device("meta"): # the plan: layers without numbers in them
+        net = models.get_model(name)
+        if name == "alexnet": net.features[0].stride = (max(1, round(4 * in_size / 227)),) * 2
+        full = net.avgpool.output_size[0]
+        side = min(full, net.features(torch.empty(1, 3, in_size, in_size)).shape[-1]) if full > 1 else 1
+    net.avgpool = nn.AdaptiveAvgPool2d(side)
+    scaled = lambda channels: 3 if channels == 3 else max(1, round(width * channels))
+    for path, layer in list(net.named_modules()):
+        if isinstance(layer, nn.Conv2d):
+            new = nn.Conv2d(scaled(layer.in_channels), scaled(layer.out_channels), layer.kernel_size, layer.stride, layer.padding, bias=layer.bias is not None)
+        elif isinstance(layer, nn.BatchNorm2d): new = nn.BatchNorm2d(scaled(layer.num_features))
+        elif isinstance(layer, nn.Linear):
+            new = nn.Linear(scaled(layer.in_features // full**2) * side**2, scaled(layer.out_features))
+            full = side = 1 # only the first linear layer sees a map
+        else: continue
+        parent, _, child = path.rpartition(".")
+        setattr(net.get_submodule(parent), child, new)
+    initialise(net, init)
+    if weights is not None:
+        own = net.state_dict() # IMAGENET1K_FEATURES has NaN where it has no weights
+        net.load_state_dict({key: value if value.isfinite().all() else own[key] for key, value in _pretrained(name, weights).items()})
+    return net
+
+# %% ../nbs/04_backbones.ipynb #a6d58db1
+class Backbone(nn.Module):
+    "What the papers' networks share. Each has `features`, `avgpool` and `fc` up to the embedding, and a `classifier` of it."
+    def __init__(self, num_classes, feat_dim, in_size):
+        super().__init__()
+        _whole("num_classes", num_classes, 2)
+        if feat_dim is not None: _whole("feat_dim", feat_dim, 1)
+        self.in_size, self.feat_dim = in_size, feat_dim
+
+    def embed(
+        self,
+        images: torch.Tensor, # (B, 3, in_size, in_size)
+    ) -> torch.Tensor: # (B, feat_dim)
+        "The embedding alone."
+        return self.fc(self.avgpool(self.features(images)).flatten(1))
+
+    def forward(
+        self,
+        images: torch.Tensor, # (B, 3, in_size, in_size), each plane with mean 0 and variance 1 or so; gray: three equal planes
+    ) -> Output: # embedding (B, feat_dim), logits (B, num_classes)
+        "Embed the images and score the classes."
+        if images.shape[1:] != (3, self.in_size, self.in_size):
+            gray = "; a gray image is three equal planes: images.expand(-1, 3, -1, -1)" if images.shape[1:2] == (1,) else ""
+            raise ValueError(f"images: expected shape (B, 3, {self.in_size}, {self.in_size}), got {tuple(images.shape)}{gray}")
+        embedding = self.embed(images)
+        return Output(embedding, self.classifier(embedding))
+
+# %% ../nbs/04_backbones.ipynb #de2623ce
+class VGG19Taps(Backbone):
+    """VGG19 whose five poolings and first linear layer are each summed up in `feat_dim` / 6 numbers: the embedding is all of them.
+
+    Shape: images (B, 3, in_size, in_size) to Output(embedding (B, feat_dim), logits (B, num_classes)).
+    Raises ValueError for a size, weights or an image shape that does not fit.
+    Source: paper 000, section III-B."""
+    def __init__(
+        self,
+        num_classes: int = 7, # classes of the linear head
+        feat_dim: int = 600, # length of the embedding, a multiple of 6
+        width: float = 1., # multiplies VGG19's channels; 1 with weights
+        in_size: int = 224, # side of the images, from 32; from 224 with weights
+        weights = None, # None (from scratch) or torchvision's VGG19_Weights
+        init: str = "he", # where new weights start, see `initialise`
+    ):
+        super().__init__(num_classes, feat_dim, in_size)
+        if feat_dim % 6: raise ValueError(f"feat_dim: expected a multiple of 6, got {feat_dim}")
+        net = from_torchvision("vgg19", width, in_size, weights, init)
+        self.features, self.avgpool, self.fc = net.features, net.avgpool, net.classifier[:2]
+        channels = [net.features[k - 2].out_channels for k, layer in enumerate(net.features) if isinstance(layer, nn.MaxPool2d)]
+        lengths = [c * (in_size // 2**(k + 1))**2 for k, c in enumerate(channels)] + [self.fc[0].out_features]
+        self.taps = initialise(nn.ModuleList(nn.Sequential(nn.Flatten(), nn.Linear(n, feat_dim // 6), nn.LeakyReLU()) for n in lengths), init)
+        self.classifier = initialise(nn.Linear(feat_dim, num_classes), init)
+
+    def maps(
+        self,
+        images: torch.Tensor, # (B, 3, in_size, in_size)
+    ) -> list[torch.Tensor]: # five maps (B, channels, side, side), and (B, n) from the first linear layer
+        "What the six taps see."
+        x, maps = images, []
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.MaxPool2d): maps.append(x)
+        return [*maps, self.fc(self.avgpool(x).flatten(1))]
+
+    def embed(
+        self,
+        images: torch.Tensor, # (B, 3, in_size, in_size)
+    ) -> torch.Tensor: # (B, feat_dim)
+        "The embedding alone."
+        return torch.cat([tap(x) for tap, x in zip(self.taps, self.maps(images))], 1)
+
+# %% ../nbs/04_backbones.ipynb #4744b3ba
+def receptive_field(
+    layers: Iterable[nn.Module], # in the order in which they run; convolutions and poolings count
+) -> tuple[int, int]: # side of the square that one output sees, step from one output to the next; pixels
+    "How much of the image one number of a map depends on."
+    first = lambda value: value if isinstance(value, int) else value[0]
+    side = step = 1
+    for layer in layers:
+        if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)):
+            side += (first(layer.kernel_size) - 1) * step
+            step *= first(layer.stride)
+    return side, step
+
+# %% ../nbs/04_backbones.ipynb #56ee5d15
+class VGG16FC(Backbone):
+    """VGG16 with a fourth linear layer; the embedding is what comes out of the second.
+
+    Shape: images (B, 3, in_size, in_size) to Output(embedding (B, feat_dim), logits (B, num_classes)).
+    Raises ValueError for a size, weights or an image shape that does not fit.
+    Source: paper 001, section VI-B."""
+    def __init__(
+        self,
+        num_classes: int = 7, # classes of the fourth linear layer
+        feat_dim: int | None = None, # length of the second linear layer; None: 4096 × width, as it is. A number makes the second and third anew
+        width: float = 1., # multiplies VGG16's channels; 1 with weights
+        in_size: int = 224, # side of the images, from 32; from 224 with weights
+        weights = None, # None (from scratch) or torchvision's VGG16_Weights
+        init: str = "he", # where new weights start, see `initialise`
+    ):
+        super().__init__(num_classes, feat_dim, in_size)
+        net = from_torchvision("vgg16", width, in_size, weights, init)
+        first, third = net.classifier[0].out_features, net.classifier[6].out_features
+        if feat_dim is not None:
+            net.classifier[3] = initialise(nn.Linear(first, feat_dim), init)
+            net.classifier[6] = initialise(nn.Linear(feat_dim, third), init)
+        self.feat_dim = net.classifier[3].out_features
+        self.features, self.avgpool, self.fc = net.features, net.avgpool, net.classifier[:5]
+        self.classifier = nn.Sequential(*net.classifier[5:], nn.ReLU(inplace=True), initialise(nn.Linear(third, num_classes), init))
+
+# %% ../nbs/04_backbones.ipynb #ff31cb85
+class AlexNet(Backbone):
+    """AlexNet; the embedding is what comes out of the second linear layer, the last below the decision.
+
+    Shape: images (B, 3, in_size, in_size) to Output(embedding (B, feat_dim), logits (B, num_classes)).
+    Raises ValueError for a size, weights or an image shape that does not fit.
+    Source: paper 002, section 4.2; layers as in Krizhevsky, One weird trick for parallelizing convolutional neural networks (2014)."""
+    def __init__(
+        self,
+        num_classes: int = 7, # classes of the linear head
+        feat_dim: int | None = None, # length of the second linear layer; None: 4096 × width, as it is. A number makes it anew
+        width: float = 1., # multiplies AlexNet's channels; 1 with weights
+        in_size: int = 227, # side of the images, from 32; from 224 with weights
+        weights = None, # None (from scratch) or torchvision's AlexNet_Weights
+        init: str = "he", # where new weights start, see `initialise`
+    ):
+        super().__init__(num_classes, feat_dim, in_size)
+        net = from_torchvision("alexnet", width, in_size, weights, init)
+        if feat_dim is not None: net.classifier[4] = initialise(nn.Linear(net.classifier[1].out_features, feat_dim), init)
+        self.feat_dim = net.classifier[4].out_features
+        self.features, self.avgpool, self.fc = net.features, net.avgpool, net.classifier[:6]
+        self.classifier = initialise(nn.Linear(self.feat_dim, num_classes), init)
+
+# %% ../nbs/04_backbones.ipynb #3ded9af4
+class ResNet18(Backbone):
+    """ResNet-18; the embedding is its last pooling, or a linear layer of `feat_dim` numbers on it.
+
+    Shape: images (B, 3, in_size, in_size) to Output(embedding (B, feat_dim), logits (B, num_classes)).
+    Raises ValueError for a size, weights or an image shape that does not fit.
+    Source: papers 003 (section 4.3) and 004 (sections 3.1 and 4.3)."""
+    def __init__(
+        self,
+        num_classes: int = 7, # classes of the linear head
+        feat_dim: int | None = None, # length of an added linear layer; None: no such layer, the pooled 512 × width
+        width: float = 1., # multiplies ResNet-18's channels; 1 with weights
+        in_size: int = 224, # side of the images, from 32
+        weights = None, # None (from scratch) or torchvision's ResNet18_Weights
+        init: str = "he", # where new weights start, see `initialise`
+    ):
+        super().__init__(num_classes, feat_dim, in_size)
+        net = from_torchvision("resnet18", width, in_size, weights, init)
+        pooled = net.fc.in_features
+        self.feat_dim = pooled if feat_dim is None else feat_dim
+        self.features, self.avgpool = nn.Sequential(*list(net.children())[:-2]), net.avgpool
+        self.fc = nn.Identity() if feat_dim is None else initialise(nn.Linear(pooled, feat_dim), init)
+        self.classifier = initialise(nn.Linear(self.feat_dim, num_classes), init)
