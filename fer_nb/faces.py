@@ -6,9 +6,10 @@
 __all__ = ['ACTION_UNITS', 'AU_NAMES', 'SIDES', 'DISTANCE', 'HAIR_STYLES', 'DOMAINS', 'EMOTIONS', 'COMPOUND_EMOTIONS',
            'EXPRESSIONS', 'CHUNK', 'ActionUnit', 'smoothstep', 'check_au', 'Head', 'rotation', 'project', 'rasterize',
            'GBuffer', 'corner_weights', 'gather', 'edge_gradient', 'Identity', 'HairStyle', 'People', 'sample_identity',
-           'Scene', 'Domain', 'FaceRenderer', 'render', 'Expression', 'au_distribution', 'au_figure', 'sample_au',
-           'render_manifest', 'Faces', 'sheet', 'contact_sheet', 'FaceSet', 'load_faces', 'displacement', 'explain',
-           'action_figure', 'expression_figure', 'Sitting', 'studio']
+           'Scene', 'Domain', 'hair_shell', 'shade', 'photograph', 'develop', 'FaceRenderer', 'render', 'Expression',
+           'au_distribution', 'au_figure', 'sample_au', 'render_manifest', 'Faces', 'sheet', 'contact_sheet', 'FaceSet',
+           'load_faces', 'matrix_figure', 'displacement', 'explain', 'action_figure', 'expression_figure', 'Sitting',
+           'studio']
 
 # %% ../nbs/01_faces.ipynb #9cf2e339
 import csv
@@ -16,18 +17,24 @@ import io
 import math
 import numbers
 import operator
+import textwrap
+import threading
 import zipfile
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 from torch import Tensor, nn
 
 from .wmnist import data_file
@@ -40,23 +47,23 @@ class ActionUnit(NamedTuple):
     units: dict[str, float] # facial units and how much of each at full intensity
 
 ACTION_UNITS = {
-    "AU1": ActionUnit("inner brow raiser", "frontalis (pars medialis)", {"browInnerUp": 1.5}),
+    "AU1": ActionUnit("inner brow raiser", "frontalis (pars medialis)", {"browInnerUp": 1.8}),
     "AU2": ActionUnit("outer brow raiser", "frontalis (pars lateralis)", {"browOuterUp": 1.4}),
     "AU4": ActionUnit("brow lowerer", "corrugator supercilii, depressor supercilii", {"browDown": 1.5}),
-    "AU5": ActionUnit("upper lid raiser", "levator palpebrae superioris", {"eyeWide": 1.2}),
-    "AU6": ActionUnit("cheek raiser", "orbicularis oculi (pars orbitalis)", {"cheekSquint": 1.2, "eyeSquint": .45}),
-    "AU7": ActionUnit("lid tightener", "orbicularis oculi (pars palpebralis)", {"eyeSquint": 1.1}),
-    "AU9": ActionUnit("nose wrinkler", "levator labii superioris alaeque nasi", {"noseSneer": 1.6, "mouthUpperUp": .25}),
-    "AU10": ActionUnit("upper lip raiser", "levator labii superioris", {"mouthUpperUp": 1.}),
-    "AU12": ActionUnit("lip corner puller", "zygomaticus major", {"mouthSmile": 1., "mouthDimple": .15}),
-    "AU15": ActionUnit("lip corner depressor", "depressor anguli oris", {"mouthFrown": 1.4}),
-    "AU16": ActionUnit("lower lip depressor", "depressor labii inferioris", {"mouthLowerDown": 1.}),
-    "AU17": ActionUnit("chin raiser", "mentalis", {"mouthShrugLower": 1.1, "mouthShrugUpper": .3}),
-    "AU20": ActionUnit("lip stretcher", "risorius, platysma", {"mouthStretch": 1.5}),
-    "AU23": ActionUnit("lip tightener", "orbicularis oris", {"mouthPress": .5, "mouthRollLower": .5, "mouthRollUpper": .5}),
-    "AU24": ActionUnit("lip pressor", "orbicularis oris", {"mouthPress": 1., "mouthRollLower": .3, "mouthRollUpper": .3}),
-    "AU25": ActionUnit("lips part", "depressor labii inferioris, or relaxed mentalis", {"mouthLowerDown": .45, "mouthUpperUp": .3, "jawOpen": .08}),
-    "AU26": ActionUnit("jaw drop", "masseter and temporalis relaxed", {"jawOpen": .85}),
+    "AU5": ActionUnit("upper lid raiser", "levator palpebrae superioris", {"eyeWide": 1.1}),
+    "AU6": ActionUnit("cheek raiser", "orbicularis oculi (pars orbitalis)", {"cheekSquint": 1.3, "eyeSquint": .35}),
+    "AU7": ActionUnit("lid tightener", "orbicularis oculi (pars palpebralis)", {"eyeSquint": .75, "eyeBlink": .12}),
+    "AU9": ActionUnit("nose wrinkler", "levator labii superioris alaeque nasi", {"noseSneer": 2.2, "mouthUpperUp": .5, "cheekSquint": .3}),
+    "AU10": ActionUnit("upper lip raiser", "levator labii superioris", {"mouthUpperUp": 1.2, "noseSneer": .3}),
+    "AU12": ActionUnit("lip corner puller", "zygomaticus major", {"mouthSmile": 1.}),
+    "AU15": ActionUnit("lip corner depressor", "depressor anguli oris", {"mouthFrown": 1.5}),
+    "AU16": ActionUnit("lower lip depressor", "depressor labii inferioris", {"mouthLowerDown": 1.4}),
+    "AU17": ActionUnit("chin raiser", "mentalis", {"mouthShrugLower": 1.5, "mouthShrugUpper": .5, "mouthFrown": .2}),
+    "AU20": ActionUnit("lip stretcher", "risorius, platysma", {"mouthStretch": 1.6}),
+    "AU23": ActionUnit("lip tightener", "orbicularis oris", {"mouthPucker": .35, "mouthRollLower": .5, "mouthRollUpper": .5}),
+    "AU24": ActionUnit("lip pressor", "orbicularis oris", {"mouthPress": .45, "mouthRollLower": .6, "mouthRollUpper": .55, "mouthShrugLower": .5}),
+    "AU25": ActionUnit("lips part", "depressor labii inferioris, or relaxed mentalis", {"mouthLowerDown": .45, "mouthUpperUp": .4, "jawOpen": .08}),
+    "AU26": ActionUnit("jaw drop", "masseter and temporalis relaxed", {"jawOpen": .8}),
     "AU43": ActionUnit("eyes closed", "levator palpebrae superioris relaxed", {"eyeBlink": 1.}),
 }
 AU_NAMES = tuple(ACTION_UNITS) # the order of every tensor of action units
@@ -108,6 +115,7 @@ class Head(nn.Module):
         plus, minus = self._shapes(data["local_names"].tolist(), blend("locals"))
         keep("shapes", torch.cat([plus, minus]).flatten(1))
         units = self._halves(blend("units"))
+        self._rest(data["mask_upper_teeth"][drawn] > 0, units)
         keep("actions", torch.stack([sum(w * units[u + side] for u, w in ACTION_UNITS[k].units.items()) for side in SIDES for k in AU_NAMES]).flatten(1))
         keep("looks", torch.stack([units[f"eyeLook{way}{side}"] for way in ("Out", "In", "Up", "Down") for side in SIDES]).flatten(1))
         for name, t in self._masks(data, drawn, torch.as_tensor(lash)).items(): keep(f"mask_{name}", t)
@@ -129,6 +137,12 @@ class Head(nn.Module):
         pairs += [(n, targets[i], -targets[i]) for n, i in row.items() if n not in used]
         self.shape_names = tuple(n for n, _, _ in pairs)
         return torch.stack([p for _, p, _ in pairs]), torch.stack([m for _, _, m in pairs])
+
+    def _rest(self, upper, units):
+        "Lips that touch, and teeth and tongue where a smile shows the upper teeth and an open mouth the tongue behind the lower ones."
+        upper, teeth, tongue = torch.as_tensor(upper), self.part == 3, self.part == 4
+        self.vertices += .05 * (units["mouthCloseLeft"] + units["mouthCloseRight"])
+        for rows, moved in ((upper, (0, -.03, .02)), (teeth & ~upper, (0, -.04, 0)), (tongue, (0, -.16, -.15))): self.vertices[rows] += torch.tensor(moved)
 
     def _halves(self, units):
         "Every facial unit by name with a side; those that move both halves are cut softly at the midline."
@@ -461,18 +475,18 @@ class HairStyle(NamedTuple):
 
 HAIR_STYLES = {
     "bald": HairStyle((9.,) * 13, density=0., top=0., side=0., men=.5),
-    "shaved": HairStyle((7.99, 8.00, 8.03, 7.98, 7.80) + _SHORT_SIDES, top=.005, side=.005, density=.55, men=1.2, women=.05),
-    "receding": HairStyle((8.03, 8.13, 8.30, 8.24, 8.00) + _SHORT_SIDES, top=.05, side=.04, density=.85, men=1.2),
-    "cropped": HairStyle((7.97, 7.98, 8.01, 7.96, 7.78) + _SHORT_SIDES, top=.07, side=.03, men=2., women=.15),
-    "parted": HairStyle((7.96, 7.95, 7.95, 7.92, 7.76) + _SHORT_SIDES, top=.20, side=.07, parting=.28, men=2., women=.3),
+    "shaved": HairStyle((7.93, 7.94, 7.98, 7.93, 7.78) + _SHORT_SIDES, top=.005, side=.005, density=.55, men=1.2, women=.05),
+    "receding": HairStyle((8.02, 8.06, 8.20, 8.17, 7.96) + _SHORT_SIDES, top=.05, side=.04, density=.85, men=1.2),
+    "cropped": HairStyle((7.90, 7.91, 7.95, 7.91, 7.76) + _SHORT_SIDES, top=.07, side=.03, men=2., women=.15),
+    "parted": HairStyle((7.90, 7.89, 7.89, 7.87, 7.75) + _SHORT_SIDES, top=.20, side=.07, parting=.28, men=2., women=.3),
     "fringe": HairStyle((7.72, 7.74, 7.70, 7.74, 7.70) + _SHORT_SIDES, top=.17, side=.08, men=1., women=.3),
-    "curly": HairStyle((7.93, 7.95, 7.96, 7.92, 7.78) + _SHORT_SIDES, top=.26, side=.14, curl=.75, men=.8, women=.5),
-    "coily": HairStyle((7.97, 7.98, 7.98, 7.92, 7.78) + _SHORT_SIDES, top=.36, side=.26, curl=1., men=.5, women=.6),
-    "tied": HairStyle((8.00, 8.00, 7.98, 7.92, 7.78, 7.60, 7.34, 7.22, 7.36, 7.38, 7.05, 6.80, 6.70), top=.06, side=.03, women=1.4),
-    "bob": HairStyle((7.97, 7.98, 7.96, 7.90, 7.78) + _CURTAIN, bottom=6.38, top=.14, side=.12, radius=1.00, parting=.22, women=1.2),
+    "curly": HairStyle((7.86, 7.88, 7.90, 7.88, 7.76) + _SHORT_SIDES, top=.26, side=.14, curl=.75, men=.8, women=.5),
+    "coily": HairStyle((7.92, 7.93, 7.93, 7.89, 7.76) + _SHORT_SIDES, top=.36, side=.26, curl=1., men=.5, women=.6),
+    "tied": HairStyle((7.95, 7.95, 7.93, 7.88, 7.76, 7.60, 7.34, 7.22, 7.36, 7.38, 7.05, 6.80, 6.70), top=.06, side=.03, women=1.4),
+    "bob": HairStyle((7.93, 7.94, 7.90, 7.84, 7.74) + _CURTAIN, bottom=6.38, top=.14, side=.12, radius=1.00, parting=.22, women=1.2),
     "bob with fringe": HairStyle((7.62, 7.62, 7.63, 7.66, 7.70) + _CURTAIN, bottom=6.30, top=.15, side=.12, radius=1.00, women=.8),
-    "long": HairStyle((7.99, 8.00, 7.97, 7.90, 7.78) + _CURTAIN, top=.11, side=.09, radius=.98, parting=.02, men=.15, women=2.),
-    "wavy": HairStyle((7.97, 7.98, 7.95, 7.88, 7.74) + _CURTAIN, top=.18, side=.16, radius=1.06, curl=.4, parting=-.25, women=1.4),
+    "long": HairStyle((7.96, 7.95, 7.90, 7.84, 7.74) + _CURTAIN, top=.11, side=.09, radius=.98, parting=.02, men=.15, women=2.),
+    "wavy": HairStyle((7.93, 7.93, 7.88, 7.82, 7.70) + _CURTAIN, top=.18, side=.16, radius=1.06, curl=.4, parting=-.25, women=1.4),
 }
 _STYLES = tuple(HAIR_STYLES.values())
 
@@ -501,12 +515,23 @@ class People:
             raise ValueError(f"ancestry: expected three frequencies of at least 0, not all 0, got {self.ancestry!r}")
         if not 0 <= self.spread <= .5: raise ValueError(f"spread: expected a number from 0 to 0.5, got {self.spread!r}")
 
+@cache
+def _average_head(): return Head()
+
 def _seeds(seeds, name="seeds"): # -> list of int, checked
     "Whole numbers of at least 0, at least one of them."
     seeds = seeds.tolist() if isinstance(seeds, (torch.Tensor, np.ndarray)) else list(seeds) if hasattr(seeds, "__iter__") else seeds
     if not isinstance(seeds, list) or not seeds or not all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) and 0 <= s < 2**62 for s in seeds):
         raise ValueError(f"{name}: expected a non-empty sequence of whole numbers from 0 to 2**62, got {seeds!r}")
     return seeds
+
+_CALM = ("mouth-angles", "eyebrows-angle", "eye-height", "eye-corner", "mouth-lowerlip-ext", "mouth-upperlip-ext", "mouth-lowerlip-middle", "mouth-upperlip-middle", "mouth-laugh-lines",
+         "mouth-lowerlip-height", "mouth-upperlip-height", "mouth-scale-depth", "mouth-trans", "chin-prognathism", "head-age")
+
+@cache
+def _shape_spread(): # -> (S,)
+    "Full spread for the shape of bones, little for what would look like an expression on a face at rest."
+    return np.array([.35 if name.startswith(_CALM) else 1. for name in _average_head().shape_names])
 
 def _pick(rng, weights): # -> index
     "Draw one index with the given relative frequencies."
@@ -534,7 +559,7 @@ def _person(seed, people): # -> dict of one person's fields
     bearded = man and u() < people.beard
     grows = (.35 + .65 * u(3)) * (np.array([u() < .9, u() < .9, u() < .7]) if u() < .6 else .45) if bearded else np.zeros(3)
     brow = (.031 + .008 * man + .005 * n(), n(), n(), .012 * n() - .006 * man, np.clip(.78 + .1 * man + .15 * n(), .45, 1.))
-    return dict(shape=np.clip(people.spread * n(len(Head().shape_names)), -.9, .9), age=age, male=man * (.8 + .2 * u()) + (not man) * .15 * u(),
+    return dict(shape=np.clip(people.spread * _shape_spread() * n(len(_shape_spread())), -.9, .9), age=age, male=man * (.8 + .2 * u()) + (not man) * .15 * u(),
                 weight=people.weight[0] + (people.weight[1] - people.weight[0]) * u(), ancestry=ancestry, melanin=melanin, ruddy=u(),
                 freckles=np.clip(1.4 * u() - .8, 0, 1) * (1 - melanin), shine=u(), wrinkles=.6 + .8 * u(), hair_style=np.int64(_pick(rng, weights)),
                 hair_color=color * (1 - gray) + gray * np.array([.42, .42, .43]), hairline=.035 * n(), volume=np.exp(.22 * n()), brow=np.clip(brow, [.018, -2, -2, -.03, 0], [.05, 2, 2, .03, 1]),
@@ -591,9 +616,9 @@ class Domain:
     shift_y: tuple = (.01, .05)
     azimuth: tuple = (-25, 25) # of the key light: 0 = from the camera, 90 = from the right
     elevation: tuple = (15, 35) # of the key light: 90 = from above
-    key: tuple = (.7, .9)
-    ambient: tuple = (.40, .55)
-    fill: tuple = (.15, .25)
+    key: tuple = (.95, 1.15)
+    ambient: tuple = (.28, .36)
+    fill: tuple = (.10, .16)
     exposure: tuple = (.95, 1.05)
     gamma: tuple = (1., 1.)
     contrast: tuple = (1., 1.)
@@ -651,112 +676,420 @@ def _backdrop(rng, color, clutter, side=16):
 _ANYTHING = ((.05, .05, .05), (.9, .9, .9))
 DOMAINS = {d.name: d for d in (
     Domain("lab_color", "Laboratory: colour, even light, beige wall, everybody in the same gray T-shirt.", people=People(age=(.0, .35), ancestry=(.05, .1, 1.), beard=.15, makeup=.3),
-           background=((.66, .62, .55), (.72, .68, .61)), clothes=((.40, .41, .42), (.46, .47, .48)), warmth=(.15, .35)),
+           background=((.68, .64, .57), (.70, .655, .58)), clothes=((.40, .41, .42), (.46, .47, .48)), warmth=(.0, .15), blur=(.08, .15)),
     Domain("video_gray", "Laboratory video: gray, soft, rows flicker, lamp above.", people=People(age=(.0, .5), ancestry=(.3, .15, 1.), beard=.3), gray=True,
-           azimuth=(-50, 50), elevation=(40, 65), key=(.9, 1.2), ambient=(.22, .38), fill=(.10, .2), blur=(.45, .7), noise=(.015, .025), lines=(.012, .025),
+           azimuth=(-50, 50), elevation=(40, 65), key=(1.1, 1.4), ambient=(.16, .26), fill=(.08, .14), blur=(.45, .7), noise=(.012, .02), lines=(.005, .011),
            background=((.25, .25, .25), (.6, .6, .6)), clothes=((.1, .1, .1), (.9, .9, .9)), gamma=(.95, 1.15), scale=(.46, .54)),
     Domain("studio_gray", "Studio prints: gray, soft, small, East Asian women only.", people=People(male=0., age=(.05, .35), ancestry=(0., 1., 0.), makeup=.7), gray=True,
-           azimuth=(-12, 12), elevation=(0, 15), key=(.7, .9), ambient=(.35, .45), contrast=(1.1, 1.3), gamma=(1., 1.25), blur=(.7, 1.), noise=(.02, .035), native=(96, 128),
+           azimuth=(-12, 12), elevation=(0, 15), key=(.8, 1.), ambient=(.24, .32), contrast=(1.1, 1.3), gamma=(1., 1.25), blur=(.7, 1.), noise=(.010, .018), native=(96, 128),
            background=((.42, .42, .42), (.56, .56, .56)), scale=(.54, .60)),
     Domain("blue_screen", "Blue screen: saturated blue behind, hard light from one side, dark clothes.", people=People(age=(.05, .4), ancestry=(0., 1., .1), beard=.1),
-           azimuth=(35, 65), elevation=(15, 35), key=(1.1, 1.35), ambient=(.20, .28), fill=(.08, .14), contrast=(1.1, 1.25), warmth=(-.35, -.1),
+           azimuth=(35, 65), elevation=(15, 35), key=(1.2, 1.5), ambient=(.14, .20), fill=(.05, .09), contrast=(1.1, 1.25), warmth=(-.35, -.1),
            background=((.05, .12, .45), (.10, .22, .62)), clothes=((.02, .02, .02), (.08, .08, .09))),
-    Domain("wild_color", "Found photographs: everything varies.", yaw=(-50, 50), pitch=(-22, 22), roll=(-22, 22), gaze=(-.5, .5), scale=(.46, .62), shift_x=(-.06, .06), shift_y=(-.03, .07),
-           azimuth=(-80, 80), elevation=(-10, 70), key=(.5, 1.3), ambient=(.22, .6), fill=(.10, .25), exposure=(.75, 1.35), gamma=(.85, 1.2), contrast=(.8, 1.3), brightness=(-.05, .05),
-           warmth=(-.8, 1.), blur=(.15, .9), noise=(.005, .04), native=(56, 256), quality=(30, 90), background=_ANYTHING, clutter=(.4, 1.), clothes=_ANYTHING),
-    Domain("wild_gray", "Found thumbnails: gray, 48 by 48, tight and varied crops, noisy.", yaw=(-50, 50), pitch=(-22, 22), roll=(-22, 22), gaze=(-.5, .5), scale=(.56, .72), shift_x=(-.05, .05),
-           shift_y=(-.04, .06), azimuth=(-80, 80), elevation=(-10, 70), key=(.5, 1.3), ambient=(.22, .6), fill=(.10, .25), exposure=(.7, 1.4), gamma=(.85, 1.25), contrast=(.75, 1.35),
-           brightness=(-.05, .05), gray=True, blur=(.5, 1.), noise=(.01, .04), native=(48, 48), quality=(40, 95), background=_ANYTHING, clutter=(.4, 1.), clothes=_ANYTHING),
+    Domain("wild_color", "Found photographs: everything varies.", yaw=(-42, 42), pitch=(-22, 22), roll=(-22, 22), gaze=(-.5, .5), scale=(.46, .62), shift_x=(-.06, .06), shift_y=(-.03, .07),
+           azimuth=(-80, 80), elevation=(-10, 70), key=(.6, 1.4), ambient=(.15, .45), fill=(.08, .2), exposure=(.75, 1.35), gamma=(.85, 1.2), contrast=(.8, 1.3), brightness=(-.05, .05),
+           warmth=(-.8, 1.), blur=(.15, .7), noise=(.005, .03), native=(56, 256), quality=(30, 90), background=_ANYTHING, clutter=(.4, 1.), clothes=_ANYTHING),
+    Domain("wild_gray", "Found thumbnails: gray, 48 by 48, tight and varied crops, noisy.", yaw=(-42, 42), pitch=(-22, 22), roll=(-22, 22), gaze=(-.5, .5), scale=(.56, .72), shift_x=(-.05, .05),
+           shift_y=(-.04, .06), azimuth=(-80, 80), elevation=(-10, 70), key=(.6, 1.4), ambient=(.15, .45), fill=(.08, .2), exposure=(.7, 1.4), gamma=(.85, 1.25), contrast=(.9, 1.45),
+           brightness=(-.05, .05), gray=True, blur=(.4, .8), noise=(.008, .03), native=(48, 48), quality=(40, 95), background=_ANYTHING, clutter=(.4, 1.), clothes=_ANYTHING),
 )}
 
 # %% ../nbs/01_faces.ipynb #bea29d4b
-_X, _Y, _Y0 = .9, 1.45, 7.15 # half width, half height and middle height of the face sheet, dm
+_HALF_WIDTH, _HALF_HEIGHT, _MIDDLE = .9, 1.45, 7.15 # of the face sheet, dm
 _WRINKLES = ("forehead", "inner forehead", "glabella", "nose", "nasolabial", "crow's feet", "under eye", "chin", "mouth corner")
-_AREAS = ("cheeks", "under_eye", "beard", "moustache", "goatee", "oil", "freckles", "socket", "nose_side")
+_AREAS = ("cheeks", "under_eye", "beard", "moustache", "goatee", "oil", "freckles", "socket", "nostril", "brow")
 
-def _step(low, high, x): # smoothstep, for tensors and arrays
-    "0 below low, 1 above high, smooth between."
-    t = (x - low) / (high - low)
-    t = t.clamp(0, 1) if isinstance(t, torch.Tensor) else np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
+def _ramp(low, high, x): return smoothstep(low, high, torch.from_numpy(np.asarray(x, float))).numpy()
 
-def _smooth_noise(rng, side, low, high, fall):
-    "Tileable sum of octaves 2**low .. 2**high cells per side, mean 0, standard deviation 1."
-    out = np.zeros((side, side))
-    for octave in range(low, high + 1):
-        cells = rng.standard_normal((2 ** octave, 2 ** octave))
-        out += zoom(cells, side / 2 ** octave, order=3, mode="grid-wrap", grid_mode=True) / 2 ** (fall * octave)
+def _octaves(rng, side, low, high, fall):
+    "Tileable sum of octaves of 2**low .. 2**high cells per side, mean 0, standard deviation 1."
+    cells = (rng.standard_normal((2 ** k, 2 ** k)) for k in range(low, high + 1))
+    out = sum(zoom(c, side / len(c), order=3, mode="grid-wrap", grid_mode=True) / len(c) ** fall for c in cells)
     return (out - out.mean()) / out.std()
 
-@lru_cache(1)
-def _noise_sheet(side=512): # -> (1, 5, side + 1, side + 1), repeats
-    "Patterns cut out at a place of each person's own: mottling, pores, freckles, fine strands, coarse strands."
+@cache
+def _noise_sheet(device, side=512): # -> (1, 5, side + 1, side + 1), repeats after `side`
+    "Patterns of which each person's skin and hair cut out a place of their own: mottling, pores, freckles, fine strands, locks."
     rng = np.random.default_rng(7)
-    white = rng.standard_normal((side, side))
-    freckles = np.clip(gaussian_filter(rng.standard_normal((side, side)), 2.2, mode="wrap") * 7.8 - 1.25, 0, 1.5)
-    strands = [gaussian_filter(rng.standard_normal((side, side)), (length, width), mode="wrap") for length, width in ((26, .7), (40, 3.))]
-    layers = [_smooth_noise(rng, side, 2, 7, .6), gaussian_filter(white, .8, mode="wrap"), freckles] + strands
-    layers = [layer if i == 2 else layer / layer.std() for i, layer in enumerate(layers)]
-    return torch.from_numpy(np.pad(np.stack(layers), ((0, 0), (0, 1), (0, 1)), mode="wrap")).float()[None]
+    blurred = lambda *sigma: (lambda a: a / a.std())(gaussian_filter(rng.standard_normal((side, side)), sigma, mode="wrap"))
+    layers = [_octaves(rng, side, 2, 7, .6), blurred(.8, .8), np.clip(blurred(1.5, 1.5) - 1.35, 0, 1), blurred(26, .7), blurred(40, 3.)]
+    return torch.from_numpy(np.pad(np.stack(layers), ((0, 0), (0, 1), (0, 1)), mode="wrap")).float()[None].to(device)
 
-def _groove(distance, width, depth): # -> height, dm
-    "A furrow with soft shoulders: deep in the middle, slightly raised beside it."
-    q = (distance / width) ** 2
-    return -depth * np.exp(-q) + .35 * depth * np.exp(-q / 6)
-
-def _polyline(x, y, points): # -> distance and 0..1 along
-    "Distance to a smooth curve through the points, and how far along it."
+def _curve(x, y, points):
+    "Distance to a smooth curve through the points, and how far along it, 0 to 1."
     points = np.asarray(points, float)
-    t = np.linspace(0, len(points) - 1, 60)
-    curve = np.stack([PchipInterpolator(np.arange(len(points)), points[:, k])(t) for k in (0, 1)], 1)
-    d2 = (x[..., None] - curve[:, 0]) ** 2 + (y[..., None] - curve[:, 1]) ** 2
-    nearest = d2.argmin(-1)
-    return np.sqrt(d2.min(-1)), nearest / 59
+    t = np.linspace(0, len(points) - 1, 50)
+    curve = np.stack([PchipInterpolator(range(len(points)), points[:, k])(t) for k in (0, 1)], 1)
+    square = (x[..., None] - curve[:, 0]) ** 2 + (y[..., None] - curve[:, 1]) ** 2
+    return np.sqrt(square.min(-1)), square.argmin(-1) / 49
 
-def _wrinkle_heights(x, y):
-    "Height fields in dm of every family of wrinkles at full strength, on |x| (both sides alike), and wobbling lines where nature wobbles."
-    rng = np.random.default_rng(3)
-    wob = gaussian_filter(rng.standard_normal(x.shape), 9) * 9 * 2
-    fine = gaussian_filter(rng.standard_normal(x.shape), 2.6) * 2.6 * 3.5
-    ax, out = np.abs(x), []
-    taper = lambda t, a=.12, b=.25: _step(0, a, t) * _step(1, 1 - b, t)
-    curve = lambda points, width, depth, a=.12, b=.25: (lambda d, t: _groove(d, width, depth) * taper(t, a, b))(*_polyline(ax, y, points))
-    line = lambda height: _groove(y - height - .012 * wob - .02 * np.cos(ax * 5), .017, .0105)
-    rows = sum(line(h) * (.75 + .35 * np.tanh(wob * (1 if k % 2 else -1))) for k, h in enumerate((7.66, 7.745, 7.835, 7.91)))
-    out.append(rows * _step(.60, .42, ax) * _step(.10, .24, ax))
-    out.append(rows * _step(.34, .16, ax))
-    out.append(curve([(.060, 7.37), (.052, 7.45), (.070, 7.53), (.085, 7.61)], .017, .016) + curve([(.125, 7.44), (.115, 7.50), (.13, 7.56)], .016, .006)
-               + _groove(y - 7.355 - .05 * ax, .013, .008) * _step(.10, .06, ax))
-    out.append(sum(curve([(.035, 7.34 - k * .075), (.10, 7.31 - k * .08), (.165, 7.25 - k * .085)], .012, .009) for k in range(3)) + _groove(y - 7.33, .012, .008) * _step(.08, .04, ax))
-    d, t = _polyline(ax, y, [(.195, 6.935), (.235, 6.87), (.285, 6.78), (.325, 6.68), (.345, 6.60)])
-    out.append(_groove(d, .020, .017) * taper(t, .10, .3) + .022 * np.exp(-((ax - .36) ** 2 + (y - 6.86) ** 2) / .012))
-    out.append(sum(curve([(.475 + .01 * abs(k), 7.26 + .022 * k), (.54, 7.265 + .048 * k), (.62, 7.27 + .085 * k)], .011, .0075, .15, .4) for k in (-2, -1, 0, 1, 2)))
-    out.append(curve([(.16, 7.19), (.25, 7.135), (.35, 7.125), (.45, 7.17), (.52, 7.22)], .016, .010, .2, .3) + curve([(.19, 7.12), (.28, 7.05), (.37, 7.02)], .02, .007, .2, .5)
-               + .006 * np.exp(-((y - 7.185) / .03) ** 2) * _step(.16, .24, ax) * _step(.48, .40, ax))
-    out.append(.0045 * fine * _step(.20, .10, np.hypot(ax, (y - 6.30) * 1.1)) + _groove(y - 6.435 + .35 * ax ** 2, .022, .014) * _step(.20, .10, ax))
-    out.append(curve([(.262, 6.625), (.285, 6.56), (.30, 6.47), (.30, 6.40)], .017, .012, .15, .5))
-    return np.stack(out)
+def _heights(x, y):
+    "Heights in dm of every family of wrinkles at full strength; left and right alike but for nature's wobble."
+    rng, ax = np.random.default_rng(3), np.abs(x)
+    wobble, pebbles = (lambda s: (lambda a: a / a.std())(gaussian_filter(rng.standard_normal(x.shape), s)))(9), (lambda a: a / a.std())(gaussian_filter(rng.standard_normal(x.shape), 2.6))
+    furrow = lambda d, width, depth: depth * (.35 * np.exp(-(d / width) ** 2 / 6) - np.exp(-(d / width) ** 2)) # deep in the middle, raised beside it
+    def fold(points, width, depth, begin=.12, end=.25): # a furrow along a curve that fades at both ends
+        d, t = _curve(ax, y, points)
+        return furrow(d, width, depth) * _ramp(0, begin, t) * _ramp(1, 1 - end, t)
+    rows = sum(furrow(y - h - .008 * wobble - .02 * np.cos(ax * 5), .017, .0105) * (.75 + .35 * np.tanh(wobble * (-1) ** k)) for k, h in enumerate((7.66, 7.745, 7.835, 7.91)))
+    return np.stack([
+        rows * _ramp(.60, .42, ax) * _ramp(.10, .24, ax),
+        rows * _ramp(.34, .16, ax),
+        fold([(.060, 7.37), (.052, 7.45), (.070, 7.53), (.085, 7.61)], .017, .016) + fold([(.125, 7.44), (.115, 7.50), (.13, 7.56)], .016, .006)
+            + furrow(y - 7.355 - .05 * ax, .013, .008) * _ramp(.10, .06, ax),
+        sum(fold([(.035, 7.34 - .075 * k), (.10, 7.31 - .08 * k), (.165, 7.25 - .085 * k)], .012, .009) for k in range(3)) + furrow(y - 7.33, .012, .008) * _ramp(.08, .04, ax),
+        fold([(.195, 6.935), (.235, 6.87), (.285, 6.78), (.325, 6.68), (.345, 6.60)], .020, .017, .1, .3) + .022 * np.exp(-((ax - .36) ** 2 + (y - 6.86) ** 2) / .012),
+        sum(fold([(.475 + .01 * abs(k), 7.26 + .022 * k), (.54, 7.265 + .048 * k), (.62, 7.27 + .085 * k)], .011, .0075, .15, .4) for k in range(-2, 3)),
+        fold([(.16, 7.19), (.25, 7.135), (.35, 7.125), (.45, 7.17), (.52, 7.22)], .016, .010, .2, .3) + fold([(.19, 7.12), (.28, 7.05), (.37, 7.02)], .02, .007, .2, .5)
+            + .006 * np.exp(-((y - 7.185) / .03) ** 2) * _ramp(.16, .24, ax) * _ramp(.48, .40, ax),
+        .0045 * pebbles * _ramp(.20, .10, np.hypot(ax, (y - 6.30) * 1.1)) + furrow(y - 6.435 + .35 * ax ** 2, .022, .014) * _ramp(.20, .10, ax),
+        fold([(.262, 6.625), (.285, 6.56), (.30, 6.47), (.30, 6.40)], .017, .012, .15, .5)])
 
-@lru_cache(1)
-def _face_sheet(width=224, height=352): # -> (1, C, height, width)
-    "Slopes (x, y) and depth of every wrinkle family, then the areas."
-    x, y = np.meshgrid((np.arange(width) + .5) / width * 2 * _X - _X, _Y0 + _Y - (np.arange(height) + .5) / height * 2 * _Y)
-    h = np.stack([gaussian_filter(layer, .7) for layer in _wrinkle_heights(x, y)])
-    dx, dy = np.gradient(h, axis=2) / (2 * _X / width), -np.gradient(h, axis=1) / (2 * _Y / height)
-    depth = np.clip(-h / .012, 0, 1.3)
-    ax = np.abs(x)
-    blob = lambda cx, cy, rx, ry: np.exp(-(((ax - cx) / rx) ** 2 + ((y - cy) / ry) ** 2))
-    jaw = _step(.60, .40, np.abs(ax - .35) * 0 + ax * 0 + .5) # the sides are cut off by depth, not here
-    lower = _step(7.02, 6.70, y + .55 * np.clip(.42 - ax, 0, 1) * _step(.1, .3, ax)) * _step(5.95, 6.12, y)
-    around = 1 - blob(0, 6.60, .30, .13) ** .5 * 0
-    goatee = _step(.26, .17, np.hypot(ax, .8 * (y - 6.36))) * _step(6.48, 6.42, y + .5 * ax ** 2)
-    moustache = _step(6.855 - .30 * ax, 6.80 - .30 * ax, y) * _step(6.62, 6.68, y + .25 * np.clip(ax - .2, 0, 1)) * _step(.36, .27, ax) * (.75 + .25 * _step(.0, .03, ax))
-    areas = dict(cheeks=blob(.37, 6.97, .17, .15) + .9 * blob(0, 6.93, .11, .08) + .25 * blob(0, 6.28, .12, .08), under_eye=blob(.29, 7.145, .15, .055),
-                 beard=lower * _step(.16, .34, ax + .9 * np.clip(6.45 - y, 0, 1)), moustache=moustache, goatee=goatee,
-                 oil=blob(0, 7.7, .33, .17) + blob(0, 7.08, .07, .25) + .6 * blob(.36, 7.02, .12, .08) + .4 * blob(0, 6.3, .1, .08),
-                 freckles=blob(.28, 7.0, .28, .16) + .7 * blob(0, 7.05, .12, .15), socket=blob(.17, 7.335, .055, .07) + .5 * blob(.3, 7.395, .16, .035),
-                 nose_side=.8 * blob(.16, 6.86, .05, .06) + blob(.07, 6.845, .045, .022))
-    return torch.from_numpy(np.concatenate([dx, dy, depth, np.stack([areas[k] for k in _AREAS])])).float()[None]
+def _areas(ax, y):
+    "Where on the face cheeks redden, a beard grows, skin shines …, 0 to about 1."
+    blob = lambda cx, cy, rx, ry: np.exp(-((ax - cx) / rx) ** 2 - ((y - cy) / ry) ** 2)
+    moustache = _ramp(6.855 - .3 * ax, 6.80 - .3 * ax, y) * _ramp(6.62, 6.68, y + .25 * np.clip(ax - .2, 0, 1)) * _ramp(.36, .27, ax) * _ramp(-.02, .03, ax)
+    return dict(cheeks=blob(.37, 6.97, .17, .15) + .9 * blob(0, 6.93, .11, .08) + .25 * blob(0, 6.28, .12, .08), under_eye=blob(.29, 7.145, .15, .055),
+                beard=_ramp(7.00, 6.70, y + .5 * np.clip(.42 - ax, 0, 1) * _ramp(.1, .3, ax)) * _ramp(5.98, 6.12, y) * _ramp(.16, .34, ax + .9 * np.clip(6.45 - y, 0, 1)),
+                moustache=moustache, goatee=_ramp(.26, .17, np.hypot(ax, .8 * (y - 6.36))) * _ramp(6.48, 6.42, y + .5 * ax ** 2),
+                oil=blob(0, 7.7, .33, .17) + blob(0, 7.08, .07, .25) + .6 * blob(.36, 7.02, .12, .08) + .4 * blob(0, 6.3, .1, .08),
+                freckles=blob(.28, 7.0, .28, .16) + .7 * blob(0, 7.05, .12, .15), socket=blob(.17, 7.335, .055, .07) + .5 * blob(.3, 7.395, .16, .035),
+                nostril=.6 * blob(.17, 6.86, .05, .05) + 1.2 * blob(.075, 6.845, .045, .02), brow=_ramp(.62, .58, ax) * _ramp(7.32, 7.36, y) * _ramp(7.70, 7.64, y))
+
+@cache
+def _face_sheet(device, width=224, height=352): # -> (1, 3 wrinkles + areas, height, width)
+    "Slope to the right, slope upwards and depth of every family of wrinkles, then the areas."
+    x, y = np.meshgrid(((np.arange(width) + .5) / width * 2 - 1) * _HALF_WIDTH, _MIDDLE + (1 - (np.arange(height) + .5) / height * 2) * _HALF_HEIGHT)
+    h = np.stack([gaussian_filter(layer, .7) for layer in _heights(x, y)])
+    areas = _areas(np.abs(x), y)
+    layers = [np.gradient(h, axis=2) * width / 2 / _HALF_WIDTH, -np.gradient(h, axis=1) * height / 2 / _HALF_HEIGHT, np.clip(-h / .012, 0, 1.3), np.stack([areas[k] for k in _AREAS])]
+    return torch.from_numpy(np.concatenate(layers)).float()[None].to(device)
+
+_HAIR_ROWS, _HAIR_LOW, _HAIR_HIGH = 224, 5.2, 8.7
+
+@cache
+def _hair_sheet(device): # -> (1, 1, styles * rows, columns): one below the other
+    "Signed distance in dm to the edge of every hair style (positive: hair), over the angle from the front (0 to 180 degrees) and the height."
+    angle, y = np.meshgrid(np.arange(128) / 127 * 180, np.linspace(_HAIR_HIGH, _HAIR_LOW, _HAIR_ROWS))
+    cell = ((_HAIR_HIGH - _HAIR_LOW) / _HAIR_ROWS, np.pi * .85 / 128)
+    def edge(style):
+        hair = (y > PchipInterpolator(_HAIR_ANGLES, style.line)(angle)) & (y > style.bottom)
+        if not hair.any(): return np.full(y.shape, -1.)
+        return distance_transform_edt(hair, cell) - distance_transform_edt(~hair, cell)
+    return torch.from_numpy(np.concatenate([edge(s) for s in _STYLES])).float()[None, None].to(device)
+
+@cache
+def _brow_sheet(device, variants=4, width=160, height=48): # -> (1, 1, variants * height, width): one below the other
+    "Single hairs of a brow: how much each hides, over the way along the brow (-0.1 to 1.1) and across it (-2 to 2 half widths)."
+    rng, sheets = np.random.default_rng(11), []
+    for _ in range(variants):
+        image = Image.new("L", (width * 4, height * 4))
+        pen = ImageDraw.Draw(image)
+        for _ in range(300):
+            t, d = rng.random() ** 1.15, rng.uniform(-1, .75)
+            room = .8 + .3 * np.sin(np.pi * min(t / .6, 1)) - .85 * max(t - .35, 0)
+            lean = np.clip(.25 + t * 1.5 + .35 * d, .2, 1.3) + .12 * rng.standard_normal() # from upright at the inner end to lying at the outer
+            length = rng.uniform(.08, .14)
+            points = [(t + length * s * np.sin(lean), d * room + s * (1 - .35 * s * lean) * np.cos(lean) * .9 * (1 if d < .2 else .4)) for s in (0, .5, 1)]
+            pen.line([((a + .1) / 1.2 * width * 4, (2 - b) / 4 * height * 4) for a, b in points], fill=int(rng.uniform(150, 255)), width=int(rng.integers(4, 7)))
+        hairs = np.asarray(image.resize((width, height), Image.BOX), float) / 255
+        sheets.append(np.clip(.55 * hairs + 1.1 * gaussian_filter(hairs, (3, 5)), 0, 1))
+    return torch.from_numpy(np.concatenate(sheets)).float()[None, None].to(device)
+
+def _look_up(sheet, u, v): # sheet (1, C, H, W), u and v (P,) in -1 .. 1 -> (C, P)
+    "What a sheet shows at P places, between its pixels linearly."
+    return F.grid_sample(sheet.to(u.dtype), torch.stack([u, v], -1)[None, None], mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0]
+
+def _hair_edge(angle, y, style, raise_): # all (P,), style int64 -> (P,)
+    "Signed distance in dm to the edge of everybody's hair."
+    v = ((_HAIR_HIGH - (y - raise_)) / (_HAIR_HIGH - _HAIR_LOW)).clamp(.01, .99)
+    return _look_up(_hair_sheet(y.device), angle.abs() * (2 / math.pi) - 1, (style + v) * (2 / len(_STYLES)) - 1)[0]
+
+def _style_table(device): # -> (styles, 7): top, side, radius, curl, density, parting, long
+    return torch.tensor([[s.top, s.side, s.radius, s.curl, s.density, s.parting, float(s.radius > 0)] for s in _STYLES], device=device)
+
+def hair_shell(
+    head: Head,
+    identity: Identity, # B people
+) -> tuple[Tensor, Tensor]: # (B, V) dm, (B, V) 0 .. 1
+    "How far hair and beard lift every vertex along the average head's normal, and how much hair covers it."
+    v = head.vertices
+    x, y, z = v.unbind(1)
+    angle, B, V = torch.atan2(x, z - .45), len(identity), len(v)
+    skin = (head.part == 0).to(v.dtype)
+    top, side, radius, curl, _, _, long = (c[:, None] for c in _style_table(v.device)[identity.hair_style].to(v.dtype).unbind(1))
+    every = lambda t: t.to(v.dtype).repeat_interleave(V)
+    edge = _hair_edge(angle.repeat(B), y.repeat(B), identity.hair_style.repeat_interleave(V), every(identity.hairline)).view(B, V)
+    crown = smoothstep(7.55, 8.3, y)
+    lumps = _look_up(_noise_sheet(v.device)[:, :1], torch.sin(angle * 2), torch.cos(y * 4))[0]
+    thick = (top * crown + side * (1 - crown)) * identity.volume[:, None].to(v.dtype) * (1 + (.05 + .10 * curl) * lumps)
+    out = torch.stack([x, z - .30])
+    outward = (head.base_normals[:, [0, 2]].T * F.normalize(out, dim=0)).sum(0)
+    hang = (radius + .04 * lumps * curl - out.norm(dim=0)) / outward.clamp(min=.4) # how far a curtain of hair stands off neck and ears
+    hanging = long * smoothstep(7.9, 7.5, y) * smoothstep(.95, 1.25, angle.abs()) * smoothstep(.1, .5, outward)
+    lift = torch.where(hang * hanging > thick, hang * hanging, thick).clamp(max=.55) * smoothstep(.0, .18, edge - .07 * long * smoothstep(7.7, 7.3, y)) * (1 - head.mask_ears * long)
+    areas = dict(zip(_AREAS, _look_up(_face_sheet(v.device)[:, -len(_AREAS):], x / _HALF_WIDTH, (_MIDDLE - y) / _HALF_HEIGHT)))
+    moustache, goatee, beard = (identity.beard[:, i, None].to(v.dtype) * areas[k] for i, k in enumerate(("moustache", "goatee", "beard")))
+    fur = torch.stack([moustache, goatee, beard]).amax(0) * smoothstep(.3, .6, z) * (1 - head.mask_lips) * (1 - head.mask_inside_mouth)
+    return (lift + .045 * smoothstep(.45, 1., fur)) * skin, smoothstep(-.03, .03, edge) * skin
+
+# %% ../nbs/01_faces.ipynb #7db112a1
+_FOLDS = {"forehead": dict(AU1=.35, AU2=.9), "inner forehead": dict(AU1=1., AU2=.25, AU4=.15), "glabella": dict(AU4=1., AU9=.35), "nose": dict(AU9=1.1, AU4=.15, AU10=.2),
+          "nasolabial": dict(AU12=.75, AU9=.65, AU10=.75, AU6=.2, AU20=.25), "crow's feet": dict(AU6=.85, AU12=.2, AU7=.25), "under eye": dict(AU6=.8, AU7=.65, AU12=.15, AU9=.4),
+          "chin": dict(AU17=1., AU15=.3, AU24=.5, AU23=.2), "mouth corner": dict(AU15=.9, AU20=.5, AU17=.3, AU12=.25)} # which muscles fold the skin where
+_LINES_OF_AGE = (.45, .35, .30, .10, .55, .60, .75, .10, .60) # in the order of _WRINKLES: what stays in an old face at rest
+_SKIN = ((.90, .66, .54), (.76, .49, .36), (.55, .315, .205), (.33, .172, .102), (.165, .080, .047), (.075, .038, .025)) # linear RGB, from no to much melanin
+
+def _skin_color(melanin): # (B,) -> (B, 3)
+    "Skin between six tones, linearly."
+    place = melanin.clamp(0, 1)[:, None] * (len(_SKIN) - 1)
+    near = (1 - (place - torch.arange(len(_SKIN), device=melanin.device)).abs()).clamp(min=0)
+    return near @ torch.tensor(_SKIN, dtype=melanin.dtype, device=melanin.device)
+
+def _fold_strength(au, identity): # -> (B, 2, 9)
+    "How strongly every family of wrinkles is folded on both sides: by the muscles, and by the years."
+    to = torch.tensor([[_FOLDS[w].get(a, 0.) for w in _WRINKLES] for a in AU_NAMES], dtype=au.dtype, device=au.device)
+    old = identity.age[:, None] ** 1.5 * torch.tensor(_LINES_OF_AGE, dtype=au.dtype, device=au.device)
+    return ((au @ to) * (.75 + .5 * identity.age)[:, None, None] + old[:, None]) * identity.wrinkles[:, None, None]
+
+def _mix(a, b, t): return a + (b - a) * t
+
+def _eyes(x, y, left, normal, half, au, iris, makeup): # each (E,) or (3, E); -> albedo (3, E), shine (E,), open (E,)
+    "Sclera with a pink corner, iris with fibres and a dark rim, pupil, a shadow below the upper lid, the light mirrored."
+    ex, ey = x - torch.where(left, .309, -.309), y - 7.287
+    r = torch.hypot(ex, ey)
+    inner = torch.where(left, -ex, ex)
+    pink = smoothstep(.08, .15, inner)
+    white = torch.stack([.66 - .08 * pink, .63 - .22 * pink, .60 - .20 * pink]) * (1 - .25 * smoothstep(.09, .15, r))
+    fibres = 1 + .25 * torch.sin(torch.atan2(ey, ex) * 23 + 40 * r) * smoothstep(.03, .05, r)
+    colored = iris * (fibres * (.75 + .9 * smoothstep(.0, -.07, ey))) * (1 - .8 * smoothstep(.052, .070, r)) * (1 - .97 * smoothstep(.032, .026, r))
+    albedo = _mix(white, colored, smoothstep(.073, .066, r))
+    lid = .068 + .045 * au[:, 3] - .13 * au[:, 17] - .02 * au[:, 5]
+    open_ = 1 - .60 * smoothstep(lid - .085, lid - .005, ey) - .15 * smoothstep(-.05, -.08, ey)
+    mirror = (normal * half).sum(0).clamp(min=0)
+    return albedo, .30 * mirror ** 160 + .03 * mirror ** 12, open_
+
+def shade(
+    g: GBuffer, # what is seen at P pixels
+    au: Tensor, # (B, 18) or (B, 2, 18)
+    identity: Identity, # B people
+    scene: Scene, # B photographs
+) -> Tensor: # (P, 3) light, linear RGB
+    """Light that comes from every pixel of the faces.
+
+    Differentiable in action units (through the wrinkles), in the identity's and the scene's numbers, and in position and normals of `g`."""
+    au, face, dtype, device = check_au(au).to(g.normal.dtype), g.index[:, 0], g.normal.dtype, g.normal.device
+    if not len(au) == len(identity) == len(scene): raise ValueError(f"identity: expected as many people and scenes as rows of au, got {len(identity)}, {len(scene)} and {len(au)}")
+    each = lambda *columns: torch.cat([c.to(dtype).reshape(len(au), -1) for c in columns], 1).T[:, face] # numbers of the faces at every pixel
+    x, y, z = g.position.unbind(1)
+    ax, front, skin_part = x.abs(), smoothstep(.15, .55, z), g.part == 0
+    lips, inside, lid = (g.channel[k] for k in ("lips", "inside_mouth", "lid_line"))
+    angle = torch.atan2(x, z - .45)
+    age, male, ruddy, freckly, shine, redness, makeup, hairline, t0, t1 = each(identity.age, identity.male, identity.ruddy, identity.freckles, identity.shine, identity.lips,
+                                                                               identity.makeup, identity.hairline, identity.texture[:, :2])
+    # sheets: wrinkles, areas, patterns
+    sheet = _look_up(_face_sheet(device), x / _HALF_WIDTH, (_MIDDLE - y + .03 * (t0 - .5)) / _HALF_HEIGHT) * front
+    n = len(_WRINKLES)
+    area = dict(zip(_AREAS, sheet[3 * n:]))
+    noise = _look_up(_noise_sheet(device), 2 * ((angle * .34 + t0) % 1) - 1, 2 * ((y * .4 + t1) % 1) - 1)
+    mottle, pores, spots, strands, locks = noise
+    # wrinkles tilt the normal
+    strength = _fold_strength(au, identity)
+    left, right = each(strength[:, 0], strength[:, 1]).split(n)
+    fold = _mix(right, left, smoothstep(-.05, .05, x))
+    turn = each(rotation(scene.pose.to(dtype)).transpose(1, 2)) # where the head's right, up and front point in the camera's frame
+    slope_x, slope_y, depth = ((fold * sheet[i * n:(i + 1) * n]).sum(0) * skin_part for i in range(3))
+    normal = F.normalize(g.normal.T - slope_x * turn[:3] - slope_y * turn[3:6], dim=0)
+    # the colour of the skin
+    albedo = each(_skin_color(identity.melanin)) * (1 + .05 * mottle + .02 * pores)
+    tone = lambda r, g_, b: torch.tensor([[r], [g_], [b]], dtype=dtype, device=device)
+    flush = area["cheeks"] * (.35 + .65 * ruddy) + .5 * g.channel["ears"]
+    albedo = albedo * (1 + flush * tone(.06, -.13, -.11)) * (1 - area["under_eye"] * (.10 + .14 * age) * tone(.8, 1., .75)) * (1 - freckly * spots * area["freckles"] * tone(.35, .5, .55))
+    albedo = albedo * (1 - (.24 * depth).clamp(max=.5) * tone(.8, 1., 1.05))
+    # lips, lids
+    lip = smoothstep(.15, .75, lips) * skin_part
+    upper = smoothstep(6.60, 6.63, y)
+    lip_color = albedo * tone(.86, .56, .57) * (1 - .12 * upper) * (1 + redness * tone(.04, -.16, -.12))
+    albedo = _mix(albedo, _mix(lip_color, tone(.42, .045, .06) * (.6 + .4 * albedo[:1]), .6 * makeup), lip * .92)
+    lash = smoothstep(.35, .95, lid) * _mix(.42, .90, smoothstep(7.275, 7.31, y)) * (.72 + .28 * torch.maximum(1 - male, makeup)) * skin_part
+    albedo = albedo * (1 - .93 * lash) * (1 - makeup * .45 * g.channel["eyelids"] * (1 - lash))
+    # hair: brows, beard, scalp
+    hair_color = each(identity.hair_color)
+    density = each(identity.beard)
+    beard = torch.stack([density[i] * area[k] for i, k in enumerate(("moustache", "goatee", "beard"))]).amax(0) * (1 - lip) * (1 - inside) * smoothstep(.35, .6, z) * skin_part
+    beard = (beard * (1.05 + .35 * pores + .2 * strands)).clamp(0, 1) * .9
+    albedo = _mix(albedo, hair_color * 1.15 * (1 + .3 * strands).clamp(min=.2), beard)
+    spots_of = (area["brow"] * skin_part > .01).nonzero()[:, 0]
+    albedo = albedo.index_copy(1, spots_of, _brows(albedo[:, spots_of], ax[spots_of], y[spots_of], hair_color[:, spots_of], identity, face[spots_of]))
+    # how open a place is to the sky
+    under_chin = smoothstep(6.32, 6.08, y + .25 * (ax - .3).clamp(min=0)) * smoothstep(1.25, .75, z)
+    open_ = (1 - .45 * area["socket"]) * (1 - .75 * area["nostril"].clamp(max=1)) * (1 - .45 * under_chin) * (1 - .8 * inside * skin_part) * (1 - (.22 * depth).clamp(max=.4))
+    lamp = F.normalize(scene.light.to(dtype), dim=1)
+    half = F.normalize(lamp + torch.tensor([0., 0., 1.], dtype=dtype, device=device), dim=1)
+    light, key, ambient, fill = (t := each(lamp, half, scene.key, scene.ambient, scene.fill))[:3], t[6], t[7], t[8]
+    half = t[3:6]
+    gloss = (.035 + .06 * shine * area["oil"] + .02 * shine + .10 * lip * (.5 + .5 * makeup)) * (1 - beard) * skin_part * (1 - under_chin)
+    mirror = (normal * half).sum(0).clamp(min=0)
+    shiny = gloss * (mirror ** 14 + 1.2 * (.6 + .4 * lip) * mirror ** 48)
+    wet = (~skin_part).nonzero()[:, 0]
+    albedo, shiny, open_ = _wet(g, au, identity, wet, normal, half, albedo, shiny, open_)
+    # scattered light, per channel
+    cosine = (normal * light).sum(0)
+    wrap = tone(.34, .20, .15)
+    lit = ((cosine + wrap) / (1 + wrap)).clamp(min=0) * (1 - .55 * under_chin) * open_.clamp(min=.25)
+    even = ambient * (1 + .3 * normal[1]) / 1.3 * open_ + fill * normal[2].clamp(min=0) * open_
+    color = albedo * (even + key * lit) + shiny * key
+    color = _cover(color, g, identity, scene, angle, hairline, noise, normal, light, half, key, ambient, fill, turn, hair_color)
+    return color.T
+
+def _brows(albedo, ax, y, hair_color, identity, face): # (3, Q), (Q,) … -> (3, Q)
+    "Lay the brow's hairs over the skin; they sit on the skin and move with it."
+    width, arch, tilt, raised, density = identity.brow.to(ax.dtype)[face].T
+    variant = (identity.texture[:, 2] * 4).long().clamp(0, 3)[face]
+    t = (ax - .105) / .42
+    middle = 7.476 + raised + tilt * .010 * (t - .4) + (.040 + .012 * arch) * torch.sin(t.clamp(0, 1.15) * 2.5) - .020 * t
+    across = (y - middle) / (width * 1.05)
+    u, v = (t + .1) / 1.2, ((2 - across) / 4).clamp(.02, .98)
+    hairs = _look_up(_brow_sheet(ax.device), 2 * u - 1, (variant + v) / 2 - 1)[0] * smoothstep(-.09, .0, t) * smoothstep(1.1, 1.0, t)
+    return _mix(albedo, hair_color * .8, (hairs * (.45 + .6 * density)).clamp(0, .95))
+
+def _wet(g, au, identity, wet, normal, half, albedo, shiny, open_):
+    "Eyes, teeth and tongue in place of skin."
+    face, part, (x, y, z) = g.index[wet, 0], g.part[wet], g.position[wet].unbind(1)
+    left = part == 1
+    own = torch.where((x > 0)[:, None], au[face, 0], au[face, 1])
+    eye, eye_shine, eye_open = _eyes(x, y, left, normal[:, wet], half[:, wet], own, identity.iris.to(x.dtype)[face].T, identity.makeup[face])
+    ajar = (au.mean(1) @ torch.tensor([dict(AU25=.9, AU26=.9, AU10=.5, AU16=.5, AU12=.5, AU20=.3, AU9=.2).get(a, 0.) for a in AU_NAMES], dtype=x.dtype, device=x.device))[face]
+    deep = smoothstep(.80, 1.38, z) * (.45 + .55 * smoothstep(0., .7, ajar))
+    gap = smoothstep(.006, .0, (torch.remainder(x.abs() + .028, .056) - .028).abs() - .001) * smoothstep(.02, .035, x.abs() + .03 * (y > 6.6))
+    gum = torch.maximum(smoothstep(6.755, 6.785, y), smoothstep(6.50, 6.475, y))
+    three = lambda r, g_, b: torch.tensor([[r], [g_], [b]], dtype=x.dtype, device=x.device)
+    teeth = _mix(three(.74, .70, .60) * (1 - .45 * gap), three(.45, .13, .12), gum)
+    tongue = three(.40, .11, .10) * (1 - .3 * smoothstep(.02, .0, x.abs()))
+    is_eye, is_teeth = part < 3, part == 3
+    inner = torch.where(is_eye, eye, torch.where(is_teeth, teeth, tongue))
+    mirror = (normal[:, wet] * half[:, wet]).sum(0).clamp(min=0)
+    gleam = torch.where(is_eye, eye_shine, .10 * mirror ** 24 * deep)
+    return albedo.index_copy(1, wet, inner), shiny.index_copy(0, wet, gleam), open_.index_copy(0, wet, torch.where(is_eye, eye_open, deep))
+
+def _cover(color, g, identity, scene, angle, hairline, noise, normal, light, half, key, ambient, fill, turn, hair_color):
+    "Hair and clothes over skin."
+    face, (x, y, z) = g.index[:, 0], g.position.unbind(1)
+    mottle, pores, _, strands, locks = noise
+    collar = 5.97 - .20 * smoothstep(.45, .0, x.abs()) * smoothstep(.3, .7, z)
+    cloth = smoothstep(.012, -.012, y - collar) * (g.part == 0)
+    weave = scene.clothes.to(x.dtype)[face].T ** 2.2 * (1 + .10 * pores - .25 * smoothstep(.07, .05, collar - y) * smoothstep(.03, .05, collar - y))
+    lit = ambient + fill * normal[2].clamp(min=0) + key * ((normal * light).sum(0) * .85 + .15).clamp(min=0)
+    color = _mix(color, weave * lit * .8, cloth)
+    edge = _hair_edge(angle, y, identity.hair_style[face], hairline)
+    color = color * (1 - .38 * smoothstep(-.16, .0, edge) * (g.part == 0) * _style_table(x.device)[identity.hair_style, 4].to(x.dtype)[face]) # the hair's shadow on the skin
+    here = ((edge > -.09) & (g.part == 0)).nonzero()[:, 0]
+    pick = lambda t: t[..., here]
+    x, y, z, edge, mottle, pores, strands, locks, face, key, angle = map(pick, (x, y, z, edge, mottle, pores, strands, locks, face, key, angle))
+    top, side, radius, curl, density, parting, long = _style_table(x.device)[identity.hair_style].to(x.dtype)[face].T
+    parted, hanging, curly = (parting != 0) & (y > 7.5), long * smoothstep(7.9, 7.4, y), smoothstep(.5, 1., curl)
+    normal, turn, own = normal[:, here], turn[:, here], identity.texture.to(x.dtype)[face].T
+    round_ = F.normalize(turn[:3] * x + turn[6:] * (z - .3), dim=0) # a curtain of hair is rounder than the ears and neck below it
+    normal = F.normalize(_mix(normal, round_, .8 * hanging), dim=0)
+    combed = torch.where(parted, z * .9 + .55 * y, angle * .34) + .02 * torch.sin(y * 12 + 3 * mottle) * curl
+    rows = _look_up(_noise_sheet(x.device)[:, 3:], 2 * ((combed + own[3]) % 1) - 1, 2 * ((torch.where(parted, x, y) * .22 + own[2]) % 1) - 1)
+    fine, lock = _mix(rows[0], .7 * pores + .3 * mottle, curly), _mix(rows[1], .6 * mottle + .4 * pores, curly)
+    ragged = edge + (.007 * locks + .007 * strands + .008 * pores) * (1 - hanging)
+    soft = .05 - .035 * hanging
+    thick = smoothstep(-1., 1., (ragged - .005) / soft) * density * (1 - (.5 * (1 - density) * pores).clamp(-.3, .5))
+    aside = torch.sign(x - parting) * parted
+    tangent = F.normalize(turn[:3] * aside - turn[3:6] * (1 - .55 * aside.abs()) + normal * (.12 * fine + .10 * lock), dim=0)
+    ring = (1 - (tangent * half[:, here]).sum(0).square()).clamp(min=1e-4)
+    root = (1 - .45 * smoothstep(.10, .0, edge) * (top > .03)) * (1 - hanging * (.5 * smoothstep(.16, .0, edge) + .25 * smoothstep(7.0, 6.3, y)))
+    base = hair_color[:, here] * ((1 + .20 * fine + .24 * lock).clamp(min=.25) * root)
+    line = (parting != 0) * smoothstep(.016, .004, (x - parting - .01 * mottle).abs()) * smoothstep(7.7, 7.9, y) * smoothstep(.0, .6, z)
+    lit = ambient[here] + fill[here] * normal[2].clamp(min=0) + key * ((normal * light[:, here]).sum(0) * .8 + .2).clamp(min=0)
+    glow = key * ((.035 + .5 * hair_color[:, here].mean(0)) * ring ** 22 + .01 * ring ** 6) * (1 + .5 * fine + .5 * lock).clamp(0, 2) * (1 - .75 * curly) * root * smoothstep(-.2, .6, normal[2] + normal[1])
+    hair = base * lit + glow * .5
+    return color.index_copy(1, here, _mix(color[:, here], hair, thick.clamp(0, .985) * (1 - .6 * line)))
+
+# %% ../nbs/01_faces.ipynb #3dade29c
+def _sensor(source, native, blur, rows): # native, blur (B,) -> (B, rows, source)
+    "Row i: how sensor pixel i of `native` sees `source` pixels through a Gaussian of standard deviation `blur` (in source pixels); rows beyond native are 0."
+    half = source / native / 2
+    center = (torch.arange(rows, device=blur.device) + .5) * 2 * half[:, None]
+    gap = (torch.arange(source, device=blur.device) + .5) - center[..., None]
+    width = (blur.clamp(min=.05) * math.sqrt(2))[:, None, None]
+    weights = torch.erf((gap + half[:, None, None]) / width) - torch.erf((gap - half[:, None, None]) / width)
+    weights = weights * (torch.arange(rows, device=blur.device) < native[:, None])[..., None]
+    return weights / weights.sum(2, keepdim=True).clamp(min=1e-12)
+
+def _enlarge(native, size, rows): # native (B,) -> (B, size, rows)
+    "Row i: between which of the native pixels lies pixel i of the picture, linearly."
+    at = ((torch.arange(size, device=native.device) + .5) / size * native[:, None] - .5).clamp(min=0)
+    at = torch.minimum(at, native[:, None] - 1)
+    return (1 - (at[..., None] - torch.arange(rows, device=native.device)).abs()).clamp(min=0)
+
+def _white_noise(seed, count): # (B,) int64 -> (B, count)
+    "Standard normal enough (sum of four uniforms), from the seed alone: the same in any batch and on any device."
+    h = seed[:, None] * 6364136223846793005 + torch.arange(1, count + 1, device=seed.device) * 1442695040888963407
+    for shift, factor in ((29, -4658895280553007687), (32, -7723592293110705685)): h = (h ^ ((h >> shift) & ((1 << (64 - shift)) - 1))) * factor
+    h = h ^ ((h >> 31) & ((1 << 33) - 1))
+    return (sum(((h >> s) & 0xFFFF).float() for s in (0, 16, 32, 48)) / 65535 - 2) * math.sqrt(3)
+
+def photograph(
+    color: Tensor, # (P, 3) linear light of the covered pixels
+    g: GBuffer, # where they are
+    scene: Scene, # B photographs
+    size: int, # side of the photographs in pixels
+) -> Tensor: # (B, 3, size, size) in 0 .. 1
+    """What the camera makes of the light: exposure, lens, sensor, noise, colour.
+
+    Raises: ValueError for a size below 16"""
+    if isinstance(size, bool) or not isinstance(size, int) or size < 16: raise ValueError(f"size: expected a whole number of at least 16, got {size!r}")
+    face, row, column = g.index.unbind(1)
+    dtype, device, B = color.dtype, color.device, len(scene)
+    to = lambda t: t.to(dtype)
+    # meter and film
+    x, y, z = g.position.unbind(1)
+    metered = ((x.abs() < .5) & (y > 6.3) & (y < 7.7) & (z > .9)).to(dtype)
+    total = torch.zeros(B, 2, dtype=dtype, device=device).index_add(0, face, torch.stack([color @ torch.tensor([.2126, .7152, .0722], dtype=dtype, device=device), torch.ones_like(x)], 1) * metered[:, None])
+    mean = (total[:, 0] + 1e-4) / (total[:, 1] + 1e-3)
+    gain = to(scene.exposure) * (.32 / mean) ** .62
+    lit = color * gain[face, None]
+    film = (lit * (1 + lit / 6) / (1 + lit) * 1.25).clamp(min=1e-5) ** (1 / 2.2)
+    picture = F.interpolate(to(scene.background), size=(g.size, g.size), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+    picture = picture.index_put((face, row, column), film).permute(0, 3, 1, 2)
+    picture = edge_gradient(picture, g)
+    # lens and sensor
+    native = to(scene.native).clamp(max=size)
+    rows = int(native.max())
+    P = _sensor(g.size, native, to(scene.blur) * (g.size / 64), rows)[:, None]
+    picture = P @ picture @ P.transpose(2, 3)
+    gray = to(scene.gray)[:, None, None, None]
+    grain = to(_white_noise(scene.seed, 3 * rows * rows + rows))
+    flicker, grain = grain[:, None, :rows, None], grain[:, rows:].view(B, 3, rows, rows)
+    grain = _mix(.45 * grain + .75 * grain[:, :1], grain[:, :1], gray)
+    picture = picture + to(scene.noise)[:, None, None, None] * grain + to(scene.lines)[:, None, None, None] * flicker
+    if bool((native < size).any()):
+        U = _enlarge(native, size, rows)[:, None]
+        picture = U @ picture @ U.transpose(2, 3)
+    # colour and tone
+    four = lambda t: to(t)[:, None, None, None]
+    picture = (picture * to(scene.tint)[:, :, None, None]).clamp(min=1e-4) ** four(scene.gamma)
+    picture = (picture - .5) * four(scene.contrast) + .5 + four(scene.brightness)
+    luma = (picture * torch.tensor([.299, .587, .114], dtype=dtype, device=device)[:, None, None]).sum(1, keepdim=True)
+    return _mix(picture, luma, gray).clamp(0, 1)
+
+def develop(
+    images: Tensor, # (B, 3, H, W) in 0 .. 1
+    scene: Scene, # B photographs
+) -> Tensor: # (B, 3, H, W) uint8, on the CPU
+    "Round to 8 bits, and where the scene has a JPEG quality, through a real JPEG file and back."
+    images = (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+    out = images.clone()
+    for i, quality in enumerate(scene.quality.tolist()):
+        if quality <= 0: continue
+        pixels = images[i].permute(1, 2, 0).numpy()
+        with io.BytesIO() as file:
+            Image.fromarray(pixels[..., 0] if scene.gray[i] == 1 else pixels).save(file, "JPEG", quality=int(quality))
+            out[i] = torch.from_numpy(np.array(Image.open(file).convert("RGB"))).permute(2, 0, 1)
+    return out
 
 # %% ../nbs/01_faces.ipynb #b5dccc2f
 class FaceRenderer(nn.Module):
@@ -930,7 +1263,7 @@ def au_figure(
     from matplotlib.figure import Figure
     fig = Figure(figsize=(9, .4 * len(emotions) + .9), dpi=80, layout="constrained")
     ax, tables = fig.subplots(), [au_distribution(e) for e in emotions]
-    image = ax.imshow(torch.stack([mean * share for mean, share in tables]), cmap="Blues", vmin=0, vmax=.9, aspect="auto")
+    image = ax.imshow(torch.stack([mean * share for mean, share in tables]).numpy(), cmap="Blues", vmin=0, vmax=.9, aspect="auto")
     for row, (mean, share) in enumerate(tables):
         for column in share.nonzero().flatten().tolist():
             dark = mean[column] * share[column] > .5
@@ -951,30 +1284,30 @@ class _Style(NamedTuple):
     strength: np.ndarray # (18,) factor per AU
     side: np.ndarray # (18,) more left (> 0) or right
     rest: np.ndarray # (18,) intensities at rest
+    favorite: dict[str, int] # emotion -> number of the variant
 
 
+@lru_cache(256)
 def _style(person):
     "Draw a person's `_Style`."
     g = np.random.default_rng([person, _STREAM])
     rest, n = np.zeros(len(AU_NAMES)), len(AU_NAMES)
-    rest[g.choice(_RESTING, 2, replace=False)] = g.uniform(.03, .2, 2)
-    return _Style(g.uniform(.7, 1.3), 1 + .1 * g.standard_normal(n), .07 * g.standard_normal() + .06 * g.standard_normal(n), rest)
+    rest[g.permutation(_RESTING)[:2]] = g.uniform(.03, .2, 2)
+    return _Style(g.uniform(.8, 1.2), 1 + .1 * g.standard_normal(n), .07 * g.standard_normal() + .06 * g.standard_normal(n), rest,
+                  {emotion: _nth_variant(emotion, g.random()) for emotion in EXPRESSIONS})
 
 
-def _variant(emotion, person, g):
-    "The table AU -> (mean, share) that a person uses for a picture."
-    expression = EXPRESSIONS[emotion]
-    shares, changes = zip(*expression.variants.values())
-    favorite = np.random.default_rng([person, _STREAM, list(EXPRESSIONS).index(emotion)]).choice(len(shares), p=shares)
-    any_other, loyal = g.choice(len(shares), p=shares), g.random() < .6
-    return expression.common | changes[favorite if loyal else any_other]
+def _nth_variant(emotion, u):
+    "The number of the variant at `u` in 0-1, when they lie side by side in the order of the table, as wide as their shares."
+    return int(np.searchsorted(np.cumsum([share for share, _ in EXPRESSIONS[emotion].variants.values()])[:-1], u, side="right"))
 
 
 def _one_au(emotion, person, picture):
     "Draw the AUs of one picture: (2, 18), the person's left and right side."
-    style, g, n = _style(person), np.random.default_rng([picture, person, _STREAM]), len(AU_NAMES)
-    au, table = np.zeros(n), _variant(emotion, person, g)
-    strength = style.expressiveness * g.uniform(.55, 1.45)
+    style, g, n, expression = _style(person), np.random.default_rng([picture, person, _STREAM]), len(AU_NAMES), EXPRESSIONS[emotion]
+    loyal, variant = g.random() < .6, _nth_variant(emotion, g.random())
+    au, table = np.zeros(n), expression.common | list(expression.variants.values())[style.favorite[emotion] if loyal else variant][1]
+    strength = style.expressiveness * g.uniform(.6, 1.4)
     act, noise, twitch, size, side = g.random(n), g.standard_normal(n), g.random(n), g.exponential(.06, n), g.standard_normal(n)
     for name, (mean, share) in table.items():
         k = AU_NAMES.index(name)
@@ -1132,7 +1465,7 @@ def sheet(
     columns: Sequence[str], # C names, written above
 ): # PIL image
     "Lay pictures out as a table."
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import ImageFont
     if images.ndim != 4 or images.shape[1] != 3 or len(images) != len(rows) * len(columns):
         raise ValueError(f"images: expected ({len(rows) * len(columns)}, 3, H, W), one per row and column, got {tuple(images.shape)}")
     if images.dtype != torch.uint8: images = (images.detach().clamp(0, 1) * 255).round().byte()
@@ -1176,7 +1509,6 @@ def load_faces(
 
     Raises ValueError for an unknown domain or split and for a file that is no such set.
     Source: rendered by `Faces` from CC0 assets, see faces_LICENSE.txt."""
-    from PIL import Image
     if not isinstance(domain, str) or domain not in DOMAINS: raise ValueError(f"domain: expected one of {', '.join(DOMAINS)}, got {domain!r}")
     if split not in _SPLITS: raise ValueError(f"split: expected one of {', '.join(_SPLITS)}, got {split!r}")
     path = data_file("faces_64.zip") if path is None else Path(path)
@@ -1191,82 +1523,84 @@ def load_faces(
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
         raise ValueError(f"path: expected a set made by tools/build_faces.py with faces of {domain}, {split}; {path} is none: {type(e).__name__}: {e}") from e
 
-# %% ../nbs/01_faces.ipynb #3c803aed
-def _actions(au, name="au") -> torch.Tensor: # (B, 2, 18)
-    "Intensities as a checked float32 batch of left and right sides; one face may come without a batch dimension."
-    try: au = torch.as_tensor(au, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError): raise ValueError(f"{name}: expected {len(AU_NAMES)} numbers, or two rows of them, got {au!r:.80}") from None
-    if au.shape in ((len(AU_NAMES),), (2, len(AU_NAMES))): au = au[None]
-    if au.shape[1:] == (len(AU_NAMES),): au = au[:, None].expand(-1, 2, -1)
-    if au.ndim != 3 or au.shape[1:] != (2, len(AU_NAMES)) or not len(au):
-        raise ValueError(f"{name}: expected (B, {len(AU_NAMES)}) or (B, 2, {len(AU_NAMES)}), got shape {tuple(au.shape)}")
-    if not ((au >= 0) & (au <= 1.3)).all(): raise ValueError(f"{name}: expected intensities from 0 to 1.3, got {au.min():g} to {au.max():g}")
-    return au
+# %% ../nbs/01_faces.ipynb #d095aec4
+def matrix_figure(
+    rows: Sequence[dict], # of data_samples/faces_matrix.csv: domain, seed, and the accuracy on each domain's test set
+): # matplotlib Figure
+    "Draw the domain × domain matrix: mean ± standard deviation over the seeds, in percent."
+    from matplotlib.figure import Figure
+    names = [name for name in DOMAINS if any(row["domain"] == name for row in rows)]
+    if not names: raise ValueError(f"rows: expected rows with a domain of {', '.join(DOMAINS)}, got {len(rows)} others")
+    score = [np.array([[float(row[test]) for test in DOMAINS] for row in rows if row["domain"] == name]) * 100 for name in names]
+    fig = Figure(figsize=(7, .45 * len(names) + 1), dpi=80, layout="constrained")
+    ax = fig.subplots()
+    ax.imshow([s.mean(0) for s in score], cmap="Blues", vmin=100 / 7, vmax=100, aspect="auto")
+    for i, s in enumerate(score):
+        for j, (mean, sd) in enumerate(zip(s.mean(0), s.std(0, ddof=1) if len(s) > 1 else s[0] * 0)):
+            ax.text(j, i, f"{mean:.0f} ± {sd:.0f}", ha="center", va="center", color="white" if mean > 65 else "black", weight="bold" if names[i] == list(DOMAINS)[j] else "normal")
+    ax.set_xticks(range(len(DOMAINS)), DOMAINS); ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="tested on", ylabel="trained on")
+    return fig
 
+# %% ../nbs/01_faces.ipynb #3c803aed
 def _action(name) -> int:
-    "The column of an action in every AU tensor."
+    "The column of an action in every tensor of action units."
     if name not in AU_NAMES: raise ValueError(f"name: expected one of {', '.join(AU_NAMES)}, got {name!r}")
     return AU_NAMES.index(name)
 
-def _full(*names, sides=(1., 1.)) -> torch.Tensor: # (1, 2, 18)
-    "The named actions at full strength, the others at rest."
-    au = torch.zeros(1, 2, len(AU_NAMES))
-    for name in names: au[0, :, _action(name)] = torch.tensor(sides)
-    return au
+def _one_face(au) -> Tensor: # (1, 2, 18)
+    "The checked intensities of one face: 18 numbers, or two rows of them for the person's left and right."
+    n = len(AU_NAMES)
+    try: au = torch.as_tensor(au, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError): raise ValueError(f"au: expected {n} numbers, or two rows of them, got {au!r:.80}") from None
+    if au.shape not in ((n,), (2, n)): raise ValueError(f"au: expected {n} numbers, or two rows of them, got shape {tuple(au.shape)}")
+    if not ((au >= 0) & (au <= 1.3)).all(): raise ValueError(f"au: expected intensities from 0 to 1.3, got {au.min():g} to {au.max():g}")
+    return au.expand(2, n)[None]
 
-@cache
-def _photographer(size: int, samples: int) -> FaceRenderer: return FaceRenderer(size, samples)
-
-_SITTER = 3  # seed of the person who sits in where none is given
-
-@cache
-def _sitter() -> Identity: return sample_identity([_SITTER])
+def _domain(name) -> Domain:
+    if name not in DOMAINS: raise ValueError(f"domain: expected one of {', '.join(DOMAINS)}, got {name!r}")
+    return DOMAINS[name]
 
 def _front(scene: Scene) -> Scene:
     "The same photographs of people who look straight into the camera."
     return replace(scene, pose=torch.zeros_like(scene.pose), gaze=torch.zeros_like(scene.gaze))
 
-# %% ../nbs/01_faces.ipynb #4209a3a3
-@torch.no_grad()
-def displacement(
-    au: torch.Tensor,                 # intensities (B, 18) or (B, 2, 18)
-    identity: Identity | None = None, # B people, or one for all
-) -> torch.Tensor: # (B, V, 3), in the mesh's units: x to the person's left, y up, z forward
-    """How far every vertex of the head moves.
+_SITTER = 3 # seed of the person who sits in where none is given
 
-    Raises ValueError for intensities of another shape or outside 0 … 1.3."""
-    au = _actions(au)
-    identity = _sitter() if identity is None else identity
-    if len(identity) == 1: identity = identity[[0] * len(au)]
-    head = _photographer(64, 1)
-    return head.mesh(au, identity) - head.mesh(torch.zeros_like(au), identity)
+@cache
+def _sitter() -> Identity: return sample_identity([_SITTER])
+
+def _camera(samples) -> FaceRenderer: return _renderer(torch.device("cpu"), samples)
+
+# %% ../nbs/01_faces.ipynb #4209a3a3
+def displacement(
+    au: Tensor, # (B, 18) or (B, 2, 18)
+) -> Tensor: # (B, V, 3), millimetres: to the person's left, up, forward
+    """How far every point of the head moves.
+
+    Raises: see check_au"""
+    return 100 * _camera(1).head.expression(au)
 
 # %% ../nbs/01_faces.ipynb #d5bd8936
-def _heat(value: torch.Tensor, shade: torch.Tensor) -> torch.Tensor: # (P, 3)
+def _heat(value: Tensor, shade: Tensor) -> Tensor: # (P, 3)
     "Colours for 0 … 1 on a gray surface."
     from matplotlib import colormaps
     hot = torch.from_numpy(colormaps["inferno"](.25 + .7 * value.numpy())[:, :3]).float()
     return torch.lerp(shade[:, None].expand(-1, 3), hot * (.35 + .75 * shade[:, None]), (5 * value[:, None]).clamp(max=1)).clamp(0, 1)
 
-def _moved(with_, without, identity, scene, size) -> tuple: # (1, 3, size, size), largest displacement
-    "The face with `with_`, coloured by how far each vertex is from where it is with `without`."
-    head = _photographer(size, 1)
-    moved = (head.mesh(with_, identity) - head.mesh(without, identity)).norm(dim=2)[0]
-    g = head.gbuffer(with_, identity, scene, size)
-    value = (moved[head.triangles[g.triangle]] * g.weights).sum(1) / moved.max().clamp(min=1e-9)
-    picture = torch.full((1, size, size, 3), .5)
-    picture[0, g.index[:, 1], g.index[:, 2]] = _heat(value, .25 + .6 * g.normal[:, 2].clamp(0, 1))
-    return picture.permute(0, 3, 1, 2), float(moved.max())
-
 @torch.no_grad()
-def _explain(name, au, identity, scene, size, samples) -> tuple: # (with, without, difference, displacement), each (1, 3, size, size); largest displacement
-    "Photographs of a face with and without one action, their difference and the way of the mesh; an action at rest is shown at full strength."
+def _explain(name, au, identity, scene, size, samples) -> tuple: # (with, without, difference, displacement), each (3, size, size); largest displacement in mm
+    "A face with and without one action, the difference of the photographs and the way of the mesh; an action at rest is taken at full strength."
     k, without, with_ = _action(name), au.clone(), au.clone()
-    without[:, :, k] = 0
-    if au[:, :, k].max() < .02: with_[:, :, k] = 1
-    pictures = _photographer(size, samples)(torch.cat([with_, without]), identity[[0, 0]], scene[[0, 0]], size)
-    mesh, largest = _moved(with_, without, identity, scene, size)
-    return pictures[:1], pictures[1:], (.5 + pictures[:1] - pictures[1:]).clamp(0, 1), mesh, largest
+    without[..., k] = 0
+    if au[..., k].max() < .02: with_[..., k] = 1
+    one, two = _camera(samples)(torch.cat([with_, without]), identity[[0, 0]], scene[[0, 0]], size)
+    moved = displacement(with_ - without)[0].norm(dim=1)
+    g, head = _camera(1).gbuffer(with_, identity, scene, size), _camera(1).head
+    value = (moved[head.triangles[g.triangle]] * g.weights).sum(1) / moved.max()
+    mesh = torch.full((size, size, 3), .5)
+    mesh[g.index[:, 1], g.index[:, 2]] = _heat(value.clamp(0, 1), .25 + .6 * g.normal[:, 2].clamp(0, 1))
+    return one, two, (.5 + one - two).clamp(0, 1), mesh.permute(2, 0, 1), float(moved.max())
 
 def _plain(ax, picture, title=""):
     ax.imshow(picture.permute(1, 2, 0).numpy(), vmin=0, vmax=1)
@@ -1274,60 +1608,55 @@ def _plain(ax, picture, title=""):
     ax.axis("off")
 
 def explain(
-    name: str,                        # an action, like "AU12"
+    name: str, # an action, like "AU12"
     identity: Identity | None = None, # one person
-    domain: str = "lab_color",        # how the photograph is taken, a key of DOMAINS
+    domain: str = "lab_color", # how the photograph is taken, a key of DOMAINS
 ): # matplotlib Figure
-    "One action: the face at rest and in action, the difference of the photographs, the displacement of the mesh."
-    import matplotlib.pyplot as plt
-    scene = _front(_domain(domain).sample([0]))
+    "One action: the face at rest and in action, the difference of the photographs, the displacement of the mesh in millimetres."
+    from matplotlib import cm, colormaps, colors
+    from matplotlib.figure import Figure
     identity = _sitter() if identity is None else identity
-    with_, without, difference, mesh, largest = _explain(name, torch.zeros(1, 2, len(AU_NAMES)), identity, scene, 224, 2)
-    fig, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
-    for ax, picture, title in zip(axes, (without, with_, difference, mesh), ("at rest", f"{name} {ACTION_UNITS[name].name}", "difference", "displacement")): _plain(ax, picture[0], title)
-    bar = plt.cm.ScalarMappable(plt.Normalize(0, largest), plt.matplotlib.colors.ListedColormap(plt.matplotlib.colormaps["inferno"](torch.linspace(.25, .95, 64).numpy())))
-    fig.colorbar(bar, ax=axes[-1], shrink=.7)
-    plt.close(fig)
+    with_, without, difference, mesh, largest = _explain(name, torch.zeros(1, 2, len(AU_NAMES)), identity, _front(_domain(domain).sample([0])), 224, 2)
+    fig = Figure(figsize=(9, 2.6), dpi=80, layout="constrained")
+    axes = fig.subplots(1, 4)
+    for ax, picture, title in zip(axes, (without, with_, difference, mesh), ("at rest", f"{name} {ACTION_UNITS[name].name}", "difference", "displacement, mm")): _plain(ax, picture, title)
+    hot = colors.ListedColormap(colormaps["inferno"](np.linspace(.25, .95, 64)))
+    fig.colorbar(cm.ScalarMappable(colors.Normalize(0, largest), hot), ax=axes[-1], shrink=.7)
     return fig
-
-def _domain(name) -> Domain:
-    if name not in DOMAINS: raise ValueError(f"domain: expected one of {', '.join(DOMAINS)}, got {name!r}")
-    return DOMAINS[name]
 
 # %% ../nbs/01_faces.ipynb #e6e1d890
 @cache
 @torch.no_grad()
-def _action_pictures(width: int = 96, height: int = 72) -> torch.Tensor: # uint8 (18, height, width, 3)
+def _action_pictures(width: int, height: int) -> Tensor: # uint8 (18, height, width, 3)
     "A small picture of every action, around the place where the mesh moves most."
     n, size = len(AU_NAMES), 224
-    au = torch.eye(n)[:, None].expand(-1, 2, -1)
-    identity, scene = _sitter()[[0] * n], _front(DOMAINS["lab_color"].sample([0] * n))
-    head = _photographer(size, 1)
-    weight = displacement(au, identity).square().sum(2, keepdim=True)
-    place = head.project(au, identity, scene, size)[..., :2]
-    center = (weight * place).sum(1) / weight.sum(1)
-    w, h = int(.5 * size), int(.5 * size * height / width)
-    pictures = []
-    for picture, (x, y) in zip(_photographer(size, 2)(au, identity, scene, size), center.tolist()):
-        left, top = (int(min(max(v - side / 2, 0), size - side)) for v, side in ((x, w), (y, h)))
-        pictures.append(picture[:, top:top + h, left:left + w])
-    small = torch.nn.functional.interpolate(torch.stack(pictures), (height, width), mode="bilinear", antialias=True)
-    return (255 * small.clamp(0, 1)).round().byte().permute(0, 2, 3, 1)
+    au, identity, scene = torch.eye(n), _sitter()[[0] * n], _front(DOMAINS["lab_color"].sample([0] * n))
+    weight = displacement(au).square().sum(2, keepdim=True)
+    _, screen = _camera(2).project(_camera(2).mesh(au, identity), scene, size)
+    center = (weight * screen[..., :2]).sum(1) / weight.sum(1)
+    sides, pictures = (int(.5 * size), int(.5 * size * height / width)), []
+    for picture, middle in zip(_camera(2)(au, identity, scene, size), center.tolist()):
+        left, top = (int(min(max(m - side / 2, 0), size - side)) for m, side in zip(middle, sides))
+        pictures.append(picture[:, top:top + sides[1], left:left + sides[0]])
+    small = F.interpolate(torch.stack(pictures), (height, width), mode="bilinear", antialias=True)
+    return (255 * small.clamp(0, 1)).round().byte().permute(0, 2, 3, 1).contiguous()
 
 def action_figure(): # matplotlib Figure
     "The eighteen actions: number, name, muscle and a picture at full strength."
-    import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(3, 6, figsize=(10.5, 5), layout="constrained")
-    for ax, (name, action), picture in zip(axes.flat, ACTION_UNITS.items(), _action_pictures(144, 108)):
-        _plain(ax, picture.permute(2, 0, 1), f"{name} {action.name}")
-        ax.text(.5, -.04, textwrap.fill(action.muscle, 26), transform=ax.transAxes, ha="center", va="top", fontsize=7, color="gray")
-    plt.close(fig)
+    from matplotlib.figure import Figure
+    fig = Figure(figsize=(10.5, 5.8), dpi=80, layout="constrained")
+    for ax, (name, action), picture in zip(fig.subplots(3, 6).flat, ACTION_UNITS.items(), _action_pictures(144, 108)):
+        ax.imshow(picture)
+        ax.set_title(f"{name} {action.name}", fontsize=9)
+        ax.set_xlabel(textwrap.fill(action.muscle, 28), fontsize=7)
+        ax.set(xticks=[], yticks=[])
     return fig
 
+# %% ../nbs/01_faces.ipynb #5491086c
 def _expressions(pictures, au): # matplotlib Figure
-    "Faces and, below each, its actions, the sides as you see them: the person's left is on your right."
-    import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(2, len(au), figsize=(2.4 * len(au), 4.6), squeeze=False, sharey="row", height_ratios=(1.2, 1), layout="constrained")
+    from matplotlib.figure import Figure
+    fig = Figure(figsize=(2.4 * len(au), 4.6), dpi=80, layout="constrained")
+    axes = fig.subplots(2, len(au), squeeze=False, sharey="row", height_ratios=(1.2, 1))
     for picture, (left, right), (above, below) in zip(pictures, au.tolist(), axes.T):
         _plain(above, picture)
         below.barh(AU_NAMES, left, color="C0")
@@ -1336,20 +1665,21 @@ def _expressions(pictures, au): # matplotlib Figure
         below.tick_params(labelsize=6)
         below.axvline(0, color="gray", linewidth=.5)
     axes[1, 0].invert_yaxis()
-    plt.close(fig)
     return fig
 
 def expression_figure(
-    au: torch.Tensor,                 # intensities (B, 18) or (B, 2, 18), or those of one face
+    au: Tensor, # (B, 18) or (B, 2, 18)
     identity: Identity | None = None, # B people, or one for all
-    domain: str = "lab_color",        # how the photographs are taken, a key of DOMAINS
+    domain: str = "lab_color", # how the photographs are taken, a key of DOMAINS
 ): # matplotlib Figure
     "Faces with the intensities of their actions below."
-    au, identity = _actions(au), _sitter() if identity is None else identity
+    au, identity = check_au(au), _sitter() if identity is None else identity
     if len(identity) == 1: identity = identity[[0] * len(au)]
-    with torch.no_grad(): return _expressions(_photographer(224, 2)(au, identity, _front(_domain(domain).sample([0] * len(au))), 224), au)
+    with torch.no_grad(): return _expressions(_camera(2)(au, identity, _front(_domain(domain).sample([0] * len(au))), 224), au)
 
 # %% ../nbs/01_faces.ipynb #70761707
+def _rounded(au): return au.double().round(decimals=3).tolist()
+
 class Sitting:
     "One person before one camera: what the studio's sliders set, and the picture of it."
 
@@ -1371,8 +1701,7 @@ class Sitting:
         person: seed of a person; look: age, weight and skin from 0 to 1; photo: seed of the photograph; turn: yaw and pitch of the head, lamp: azimuth and elevation
         of the light, in radians, added to the photograph's own."""
         if au is not None:
-            au = _actions(au)
-            if len(au) != 1: raise ValueError(f"au: expected the intensities of one face, got {len(au)}")
+            au = _one_face(au)
             if split is None: split = not torch.equal(au[:, 0], au[:, 1])
         for name, seed in (("person", person), ("photo", photo)):
             if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 2 ** 31): raise ValueError(f"{name}: expected a whole number from 0 below 2³¹, got {seed!r}")
@@ -1397,21 +1726,19 @@ class Sitting:
     def scene(self) -> Scene:
         "How the photograph is taken."
         scene = DOMAINS[self.domain].sample([self.photo])
-        (yaw, pitch), (azimuth, elevation) = self.turn, self.lamp
         x, y, z = scene.light[0].tolist()
-        length, azimuth = math.hypot(x, y, z), math.atan2(x, z) + azimuth
-        elevation = min(max(math.asin(y / length) + elevation, -1.5), 1.5)
-        light = [math.sin(azimuth) * math.cos(elevation), math.sin(elevation), math.cos(azimuth) * math.cos(elevation)]
-        return replace(scene, pose=scene.pose + torch.tensor([[yaw, pitch, 0.]]), light=length * torch.tensor([light]))
+        azimuth, elevation = math.atan2(x, z) + self.lamp[0], min(max(math.asin(y) + self.lamp[1], -1.5), 1.5)
+        light = [math.cos(elevation) * math.sin(azimuth), math.sin(elevation), math.cos(elevation) * math.cos(azimuth)]
+        return replace(scene, pose=scene.pose + torch.tensor([[*self.turn, 0.]]), light=torch.tensor([light]))
 
     @torch.no_grad()
     def picture(self, size: int = 224, samples: int = 2) -> torch.Tensor: # (3, size, size) in 0 … 1
         "The photograph."
-        return _photographer(size, samples)(self.au, self.face, self.scene, size)[0]
+        return _camera(samples)(self.au, self.face, self.scene, size)[0]
 
     def state(self) -> dict:
         "Everything the page shows, as plain values."
-        return dict(au=self.au[0].tolist(), split=self.split, person=self.person, domain=self.domain, photo=self.photo, turn=self.turn, lamp=self.lamp,
+        return dict(au=_rounded(self.au[0]), split=self.split, person=self.person, domain=self.domain, photo=self.photo, turn=self.turn, lamp=self.lamp,
                     look=self.look, shown={k: round(float(getattr(self.face, f)), 3) for k, f in self.LOOKS.items()})
 
     def answer(self, message: dict) -> tuple[dict, list[bytes]]: # the reply and its pictures, rows of RGB bytes
@@ -1420,10 +1747,10 @@ class Sitting:
         if kind == "ready":
             actions = [dict(au=n, name=a.name, muscle=a.muscle) for n, a in ACTION_UNITS.items()]
             domains = [dict(name=n, text=d.description) for n, d in DOMAINS.items()]
-            pictures = _action_pictures()
+            pictures = _action_pictures(96, 72)
             return dict(type="hello", actions=actions, domains=domains, emotions=EMOTIONS, compounds=COMPOUND_EMOTIONS, width=pictures.shape[2], height=pictures.shape[1], state=self.state()), [pictures.numpy().tobytes()]
         if kind == "draw":
-            return dict(type="drawn", emotion=message.get("emotion"), au=self._draw(message.get("emotion"), message.get("average"), message.get("seed"))[0].tolist()), []
+            return dict(type="drawn", emotion=message.get("emotion"), au=_rounded(self._draw(message.get("emotion"), message.get("average"), message.get("seed"))[0])), []
         if kind != "set": raise ValueError(f"type: expected ready, set or draw, got {kind!r}")
         size, samples, name = message.get("size"), message.get("samples"), message.get("explain")
         if size not in self.SIZES or samples not in (1, 2): raise ValueError(f"size, samples: expected one of {self.SIZES} and 1 or 2, got {size!r} and {samples!r}")
@@ -1435,16 +1762,16 @@ class Sitting:
         if name is not None:
             *_, difference, mesh, largest = _explain(name, self.au, self.face, self.scene, self.SMALL, 1)
             reply |= dict(explain=name, small=self.SMALL, largest=largest)
-            pictures += [rgb(difference[0]), rgb(mesh[0])]
+            pictures += [rgb(difference), rgb(mesh)]
         return reply, pictures
 
     SIZES, SMALL = (80, 112, 160, 224), 160
 
     def _draw(self, emotion, average, seed) -> torch.Tensor: # (1, 2, 18)
-        "A variation of an expression, in this person's manner; or the mean of 200 people's."
-        if emotion not in EMOTIONS + COMPOUND_EMOTIONS: raise ValueError(f"emotion: expected one of {', '.join(EMOTIONS + COMPOUND_EMOTIONS)}, got {emotion!r}")
-        if average: return sample_au([emotion] * 200, range(200), range(200)).mean(0, keepdim=True).mean(1, keepdim=True).expand(-1, 2, -1)
-        if not isinstance(seed, int): raise ValueError(f"seed: expected a whole number, got {seed!r}")
+        "A variation of an expression in this person's manner, or the mean over all pictures of it."
+        if average:
+            mean, share = au_distribution(emotion)
+            return _one_face(mean * share)
         return sample_au([emotion], [self.person or 0], [seed])
 
 # %% ../nbs/01_faces.ipynb #43961b53
@@ -1458,7 +1785,7 @@ def _widget():
     class Studio(anywidget.AnyWidget):
         "A face with a slider per action; made by `studio`."
         _esm = (files("fer_nb") / "static" / "studio.js").read_text(encoding="utf-8")
-        au = traitlets.Any(help="Intensities: 18 numbers, or two rows (the person's left and right) while the sides are apart.").tag(sync=True)
+        au = traitlets.Any(help="intensities: 18 numbers, or two rows (the person's left and right) while the sides are apart.").tag(sync=True)
         domain = traitlets.Unicode(help="How the photograph is taken, a key of DOMAINS.").tag(sync=True)
         identity = traitlets.Any(help="The person, an Identity of one.")
 
@@ -1477,7 +1804,7 @@ def _widget():
 
         def _values(self):
             s = self._sitting
-            return dict(au=(s.au[0] if s.split else s.au[0, 0]).tolist(), domain=s.domain, identity=s.face)
+            return dict(au=_rounded(s.au[0] if s.split else s.au[0, 0]), domain=s.domain, identity=s.face)
 
         @traitlets.validate("au", "domain", "identity")
         def _take(self, proposal):

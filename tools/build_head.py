@@ -9,7 +9,7 @@ head.npz holds the head of MakeHuman's base mesh hm08, V vertices and F triangle
 the front, +x the person's left), and the ways it can change shape:
 
     vertices (V, 3) float32              triangles (F, 3) int16, counter-clockwise from outside
-    part (V,) uint8: 0 skin, 1 left eye, 2 right eye, 3 teeth, 4 tongue, 5 lashes        uv (V, 2) float16        mask_* (V,) uint8, 255 = inside
+    part (V,) uint8: 0 skin, 1 left eye, 2 right eye, 3 teeth, 4 tongue, 5 lashes        uv (V, 2) float16        mask_* (V,) uint8, 255 = inside (regions of the skin, and the upper row of teeth)
     units (52, V, 3), macros (24, V, 3), locals (N, V, 3) int16, with unit_names, macro_names, local_names: displacements in
     thousandths of a decimetre, exactly as their authors wrote them
 """
@@ -121,12 +121,14 @@ def read_head(path):
         rows = np.unique([v for quad, _ in quads for v, _ in quad])
         new = {old: i for i, old in enumerate(rows.tolist())}
         uv, part, triangles = np.zeros((len(rows), 2), np.float32), np.zeros(len(rows), np.uint8), []
+        upper_teeth = np.isin(rows, [v for quad in groups['helper-upper-teeth'] for v, _ in quad])
         for quad, p in quads:
             a, b, c, d = corners = [new[v] for v, _ in quad]
             uv[corners], part[corners] = coordinates[[t for _, t in quad]], p
             triangles += [(a, b, c), (a, c, d)]
         arrays = dict(vertices=vertices[rows], triangles=np.array(triangles, np.int16), part=part, uv=uv.astype(np.float16))
         for name, texture in MASKS.items(): arrays[f'mask_{name}'] = read_mask(wheel.read(f'{MESH}textures/mpfb_{texture}.jpg'), uv) * (part == 0)
+        arrays['mask_upper_teeth'] = upper_teeth * np.uint8(255)
         for kind, targets in zip(('unit', 'macro', 'local'), read_targets(wheel, rows, len(vertices))):
             arrays[f'{kind}_names'], arrays[f'{kind}s'] = np.array(list(targets)), np.stack(list(targets.values()))
         return arrays, version, wheel.read(MESH + 'LICENSE.md').decode()
