@@ -64,8 +64,8 @@ def open_picture(
     with Image.open(path) as image:
         image.load()
         image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode == "I": image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) // 257).astype(np.uint8))
-    return image
+    if not image.mode.startswith("I"): return image
+    return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) // 257).astype(np.uint8))
 
 
 class _Probe(Dataset):
@@ -208,12 +208,13 @@ class FaceFolder(Dataset):
 # %% ../nbs/02_datasets.ipynb #1fc774a2
 def sample_figure(
     data: FaceFolder, # a data set
-    columns: int = 8, # pictures per class
+    columns: int = 8, # pictures per class, at most
 ): # matplotlib Figure
     "A row of pictures per class, taken evenly from the whole of it; one that cannot be read stays empty."
     from matplotlib.figure import Figure
     found = [(k, (data.targets == k).nonzero().flatten().tolist()) for k in range(-1, len(data.classes))]
     found = [(k, rows) for k, rows in found if rows]
+    columns = min(columns, max(len(rows) for _, rows in found))
     fig = Figure(figsize=(columns, len(found)), dpi=72, layout="constrained")
     axes = fig.subplots(len(found), columns, squeeze=False)
     for line, (k, rows) in zip(axes, found):
@@ -230,7 +231,7 @@ class Summary:
     def __init__(
         self,
         data: FaceFolder, # what to describe
-        columns: int = 8, # sample pictures per class
+        columns: int = 8, # sample pictures per class, at most
     ):
         self.name, self.counts, self.figure = data.name, {}, sample_figure(data, columns)
         splits = data.splits or [""] * len(data)
@@ -267,7 +268,7 @@ class Summary:
 
 def describe(
     data: FaceFolder, # a data set
-    columns: int = 8, # sample pictures per class
+    columns: int = 8, # sample pictures per class, at most
 ) -> Summary:
     "Class counts per split and a grid of samples."
     return Summary(data, columns)
@@ -290,11 +291,11 @@ class _Tree:
         if not isinstance(root, (str, os.PathLike)) or not os.fspath(root): raise ValueError(f"root: expected the folder of {name}, got {root!r}")
         self.root = os.path.abspath(os.path.expanduser(os.fspath(root)))
         if os.path.isfile(self.root):
-            if self.root.lower().endswith(_ARCHIVES): raise ValueError(f"root: expected a folder, got the archive {self.root}. Unpack {os.path.basename(self.root)} first")
-            self.files[_key(os.path.basename(self.root))] = os.path.basename(self.root)
-            self.root = os.path.dirname(self.root)
-        elif not os.path.isdir(self.root): raise ValueError(f"root: expected the folder of {name}, got {self.root}, which is not there. Expected layout:\n{LAYOUTS[name]}")
-        else: self._list("", ())
+            self.root, file = os.path.split(self.root)
+            if _key(file).endswith(_ARCHIVES): raise ValueError(f"root: expected a folder, got the archive {os.path.join(self.root, file)}. Unpack {file} first")
+            self.files[_key(file)] = file
+        elif os.path.isdir(self.root): self._list("", ())
+        else: raise ValueError(f"root: expected the folder of {name}, got {self.root}, which is not there. Expected layout:\n{LAYOUTS[name]}")
         self.files = dict(sorted(self.files.items()))
         self.pictures = {key: path for key, path in self.files.items() if key.endswith(PICTURES)}
 
@@ -313,7 +314,8 @@ class _Tree:
             if is_folder: self._list(path, (*above, (place.st_dev, place.st_ino)))
             elif key.endswith(_ARCHIVES): self.archives.append(path)
             elif is_file and key.endswith(PICTURES + _LABELS):
-                if (twin := self.files.setdefault(_key(path), path)) != path: self.problems.append((path, f"the same name as {twin} but for upper and lower case or accents"))
+                twin = self.files.setdefault(_key(path), path)
+                if twin != path: self.problems.append((path, f"the same name as {twin} but for upper and lower case or accents"))
             elif key.endswith(PICTURES): self.problems.append((path, "broken link"))
 
     def __call__(self, path): return os.path.join(self.root, *path.split("/"))
@@ -326,7 +328,8 @@ class _Tree:
     def wrong(self, why):
         "The error for a folder in which nothing can be found."
         inside = sorted(name for name in os.listdir(self.root) if not name.startswith("."))
-        text = f"root: expected {self.name} in this layout:\n{LAYOUTS[self.name]}\ngot {self.root}: {why}. It holds {', '.join(inside[:8]) or 'nothing'}{', …' * (len(inside) > 8)}"
+        text = f"root: expected {self.name} in this layout:\n{LAYOUTS[self.name]}\ngot {self.root}: {why}. "
+        text += f"It holds {', '.join(inside[:8]) or 'nothing'}{', …' * (len(inside) > 8)}"
         if self.archives: text += f". Unpack {', '.join(sorted(self.archives)[:8])} first"
         if self.problems: text += f". First problem: {': '.join(self.problems[0])}"
         return ValueError(text)
@@ -583,7 +586,8 @@ def mmi(
         session, film = folder(key), key.removesuffix(".xml") + ".avi"
         try:
             emotions = [tag["Value"] for tag in _values(tree, path, "metatag", "Value") if tag.get("Name") == "Emotion"]
-            views = [tag["view"] for tag in _values(tree, tree.files[f"{session}/session.xml"], "track", "view")] if f"{session}/session.xml" in tree.files else []
+            about = tree.files.get(f"{session}/session.xml".lstrip("/"))
+            views = [tag["view"] for tag in _values(tree, about, "track", "view")] if about else []
         except (OSError, ElementTree.ParseError) as error:
             tree.problems.append((path, f"cannot be read: {error}")); continue
         if not emotions: continue # a file about something else
@@ -608,7 +612,8 @@ def _raf(tree, part, labels, image, **options):
     "A part of RAF-DB: its list, with the owners' numbers mapped by `labels`."
     if image not in ("aligned", "original"): raise ValueError(f'image: expected "aligned" or "original", got {image!r}')
     top = os.path.basename(tree.root)
-    lists = [path for _, path in tree.matching("emolabel/list_pa(?:r)?tition_label\\.txt") if ("compound" in _key(f"{top}/{path}").split("/")[:-2]) == (part == "compound")]
+    lists = [path for _, path in tree.matching("emolabel/list_par?tition_label\\.txt")
+             if ("compound" in _key(f"{top}/{path}").split("/")[:-2]) == (part == "compound")]
     if not lists: raise tree.wrong(f"no {part}/EmoLabel/list_patition_label.txt was found")
     home = _key(lists[0]).removesuffix(_key("/".join(lists[0].split("/")[-2:]))) + f"image/{image}/"
     pictures = {Path(key).stem.removesuffix("_aligned"): path for key, path in tree.pictures.items() if key.startswith(home)}
@@ -727,16 +732,17 @@ def _fer_table(tree, path, options):
             if not {"emotion", "pixels", "usage"} <= set(columns): break
             continue
         row = dict(zip(columns, row))
-        try: values = bytes(map(int, row.get("pixels", "").split()))
-        except ValueError: values = b""
+        try: values = np.fromstring(row.get("pixels", ""), np.int64, sep=" ")
+        except ValueError: values = np.empty(0)
         label, split = _FER.get(row.get("emotion")), _USAGE.get(row.get("usage", "").lower())
-        if len(values) != 48 * 48: tree.problems.append((f"{path}:{n}", "expected 2304 numbers from 0 to 255"))
+        if len(values) != 48 * 48 or values.min() < 0 or values.max() > 255: tree.problems.append((f"{path}:{n}", "expected 2304 numbers from 0 to 255"))
         elif label is None: tree.problems.append((f"{path}:{n}", f"expected an emotion from 0 to 6, got {row['emotion']!r}"))
         elif split is None: tree.problems.append((f"{path}:{n}", f"expected Training, PublicTest or PrivateTest, got {row.get('usage', '')!r}"))
         else:
-            pixels[n] = values
+            pixels[n] = values.astype(np.uint8).tobytes()
             found.append((f"{path}:{n}", label, "", split))
-    if not {"emotion", "pixels", "usage"} <= set(columns): raise tree.wrong(f"expected the columns emotion, pixels, Usage in {path}, got {', '.join(columns)[:80] or 'nothing'}")
+    if not {"emotion", "pixels", "usage"} <= set(columns):
+        raise tree.wrong(f"expected the columns emotion, pixels, Usage in {path}, got {', '.join(columns)[:80] or 'nothing'}")
     return _dataset(tree, found, why=f"no row of {path} is complete", opener=_Rows(pixels), **options)
 
 
@@ -768,7 +774,7 @@ def _au_rows(tree, path):
         if names is None:
             heading = re.match("url", row[0], re.I)
             names = [name.replace(" ", "").upper() for name in row] if heading else ["URL", "URLORIG", *(f"AU{k}" for k in range(1, 61))]
-            if "AU1" not in names[:len(row)] or not (heading or row[0].startswith("http")): return
+            if "AU1" not in names[:len(row)] or not (heading or re.match("https?://", row[0])): return
             if heading: continue
         yield n, row[0], dict(zip(names, row))
 
@@ -887,12 +893,17 @@ class BalancedSampler(Sampler):
         for step in self.order(self.epoch)[self.start:]: yield (step + offsets)[:, rank::world].flatten().tolist()
 
 # %% ../nbs/02_datasets.ipynb #60307217
+def _pair(item):
+    "Image and label of an item of a data set; -1 where it has none."
+    return (item[0], item[1] if len(item) > 1 else -1) if isinstance(item, (tuple, list)) else (item, -1)
+
+
 class _Tagged(ConcatDataset):
     "The domains one after another; an item is (image, label, domain)."
     def __getitem__(self, i):
         d = bisect_right(self.cumulative_sizes, i)
-        image, *rest = self.datasets[d][i - (self.cumulative_sizes[d - 1] if d else 0)]
-        return image, int(rest[0]) if rest else -1, d
+        image, label = _pair(self.datasets[d][i - (self.cumulative_sizes[d - 1] if d else 0)])
+        return image, int(label), d
 
 
 class BalancedBatches:
@@ -925,16 +936,16 @@ class BalancedBatches:
 
     def _look(self, sets):
         "A ValueError unless the domains' images can lie in one batch, as far as the first of each tells."
-        first = None
+        first, what = None, lambda t: f"{tuple(t.shape)} of {t.dtype}" if isinstance(t, torch.Tensor) else type(t).__name__
         for name, data in zip(self.domains, sets):
-            image, *rest = data[0]
+            image, label = _pair(data[0])
             if not isinstance(image, torch.Tensor):
-                raise ValueError(f"datasets[{name!r}]: expected images as tensors, got {type(image).__name__}; give it a transform, such as torchvision.transforms.v2's")
-            if rest and not (isinstance(rest[0], int) or getattr(rest[0], "shape", None) == ()):
-                raise ValueError(f"datasets[{name!r}]: expected whole numbers as labels, got {type(rest[0]).__name__}; for action units use target=\"label\"")
+                raise ValueError(f"datasets[{name!r}]: expected images as tensors, got {what(image)}; give it a transform, such as v2.ToImage()")
+            if not isinstance(label, (int, np.integer)) and not (isinstance(label, torch.Tensor) and label.dim() == 0 and not label.is_floating_point()):
+                raise ValueError(f"datasets[{name!r}]: expected whole numbers as labels, got {what(label)}; for action units use target=\"label\"")
             first = image if first is None else first
             if (image.shape, image.dtype) != (first.shape, first.dtype):
-                raise ValueError(f"datasets[{name!r}]: expected images like those of {self.domains[0]!r}, {tuple(first.shape)} of {first.dtype}, got {tuple(image.shape)} of {image.dtype}")
+                raise ValueError(f"datasets[{name!r}]: expected images like those of {self.domains[0]!r}, {what(first)}, got {what(image)}")
         self.pin = torch.cuda.is_available() and first.device.type == "cpu"
 
     def __len__(self) -> int:
@@ -953,10 +964,11 @@ class BalancedBatches:
         epoch: int, # which epoch's order
         start: int = 0, # first batch; those before it are not loaded
     ) -> Iterator[list[torch.Tensor]]:
-        "The batches of an epoch; with several processes this one's share of each."
+        "The batches of an epoch; with several processes this one's share of each. The samples are the same whatever `start`, random augmentation need not be."
         self.sampler.epoch, self.sampler.start = epoch, start
-        seeds = torch.Generator().manual_seed(int(np.random.SeedSequence([self.sampler.seed, epoch, start, _processes()[0]]).generate_state(1)[0])) # of the workers' augmentation
-        return iter(DataLoader(self.data, batch_sampler=self.sampler, num_workers=self.workers, generator=seeds, pin_memory=self.pin))
+        seed = np.random.SeedSequence([self.sampler.seed, epoch, start, _processes()[0]]).generate_state(1)[0] # of the workers' augmentation
+        return iter(DataLoader(self.data, batch_sampler=self.sampler, num_workers=self.workers,
+                               generator=torch.Generator().manual_seed(int(seed)), pin_memory=self.pin))
 
     def __iter__(self): return self.iterate(self.epoch)
 
@@ -976,7 +988,8 @@ def balance_figure(
         dealt = order[:, d].flatten()
         turns = torch.arange(len(dealt)) // n
         ax.scatter(torch.arange(len(dealt)) // per_domain + 1, dealt, s=9, c=turns % 10, cmap="tab10", vmin=0, vmax=9)
-        ax.set(title=f"{name}: {n} pictures, {len(dealt) / n:.3g} ×", xlabel="step")
+        ax.set_title(f"{name}\n{n} pictures, {len(dealt) / n:.3g} times round", fontsize="medium")
+        ax.set_xlabel("step")
         ax.set_ylim(-.5, n - .5)
     axes[0].set_ylabel("picture")
     return fig
