@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Output', 'conv_stage', 'initialise', 'LeNetsPP', 'Layer', 'layer_table', 'signal_spread', 'spread_figure',
            'wedges_figure', 'maps_figure', 'from_torchvision', 'Backbone', 'VGG19Taps', 'receptive_field', 'VGG16FC',
-           'AlexNet', 'ResNet18']
+           'AlexNet', 'ResNet18', 'taps_figure']
 
 # %% ../nbs/04_backbones.ipynb #212119c2
 import math
@@ -216,16 +216,18 @@ def from_torchvision(
     in_size: int = 224, # side of the images, at least 32
     weights = None, # None, or torchvision's weights for this network: VGG19_Weights.IMAGENET1K_V1, or only "IMAGENET1K_V1"
     init: str = "he", # where the weights start if there are none, see `initialise`
+    dropout: float = .5, # between the linear layers of VGG and AlexNet
 ) -> nn.Module: # as torchvision's, with its 1000 classes (times `width`)
     """torchvision's network for images of another size, with `width` times the channels.
 
     AlexNet's first convolution steps 4 pixels at 227; smaller images are stepped through in proportion, or nothing would be left of them.
     Raises ValueError for a size, width or weights that do not fit, ConnectionError if weights can be neither found nor fetched."""
     _positive("width", width); _whole("in_size", in_size, 32)
+    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1: raise ValueError(f"dropout: expected a number from 0 to below 1, got {dropout!r}")
     if weights is not None and width != 1: raise ValueError(f"width: expected 1 with weights, which bring their own channels, got {width!r}")
     if weights is not None and name != "resnet18" and in_size < 224: raise ValueError(f"in_size: expected at least 224 with weights, got {in_size}")
     with torch.device("meta"): # the plan: layers without numbers in them
-        net = models.get_model(name)
+        net = models.get_model(name, **({} if name == "resnet18" else {"dropout": dropout}))
         if name == "alexnet": net.features[0].stride = (max(1, round(4 * in_size / 227)),) * 2
         full = net.avgpool.output_size[0]
         side = min(full, net.features(torch.empty(1, 3, in_size, in_size)).shape[-1]) if full > 1 else 1
@@ -291,6 +293,7 @@ class VGG19Taps(Backbone):
         init: str = "he", # where new weights start, see `initialise`
     ):
         super().__init__(num_classes, feat_dim, in_size)
+        _whole("feat_dim", feat_dim, 6)
         if feat_dim % 6: raise ValueError(f"feat_dim: expected a multiple of 6, got {feat_dim}")
         net = from_torchvision("vgg19", width, in_size, weights, init)
         self.features, self.avgpool, self.fc = net.features, net.avgpool, net.classifier[:2]
@@ -345,9 +348,10 @@ class VGG16FC(Backbone):
         in_size: int = 224, # side of the images, from 32; from 224 with weights
         weights = None, # None (from scratch) or torchvision's VGG16_Weights
         init: str = "he", # where new weights start, see `initialise`
+        dropout: float = .5, # between the linear layers; 0 to train a narrow one from scratch
     ):
         super().__init__(num_classes, feat_dim, in_size)
-        net = from_torchvision("vgg16", width, in_size, weights, init)
+        net = from_torchvision("vgg16", width, in_size, weights, init, dropout)
         first, third = net.classifier[0].out_features, net.classifier[6].out_features
         if feat_dim is not None:
             net.classifier[3] = initialise(nn.Linear(first, feat_dim), init)
@@ -371,9 +375,10 @@ class AlexNet(Backbone):
         in_size: int = 227, # side of the images, from 32; from 224 with weights
         weights = None, # None (from scratch) or torchvision's AlexNet_Weights
         init: str = "he", # where new weights start, see `initialise`
+        dropout: float = .5, # between the linear layers; 0 to train a narrow one from scratch
     ):
         super().__init__(num_classes, feat_dim, in_size)
-        net = from_torchvision("alexnet", width, in_size, weights, init)
+        net = from_torchvision("alexnet", width, in_size, weights, init, dropout)
         if feat_dim is not None: net.classifier[4] = initialise(nn.Linear(net.classifier[1].out_features, feat_dim), init)
         self.feat_dim = net.classifier[4].out_features
         self.features, self.avgpool, self.fc = net.features, net.avgpool, net.classifier[:6]
@@ -402,3 +407,26 @@ class ResNet18(Backbone):
         self.features, self.avgpool = nn.Sequential(*list(net.children())[:-2]), net.avgpool
         self.fc = nn.Identity() if feat_dim is None else initialise(nn.Linear(pooled, feat_dim), init)
         self.classifier = initialise(nn.Linear(self.feat_dim, num_classes), init)
+
+# %% ../nbs/04_backbones.ipynb #957844e2
+def taps_figure(
+    model: VGG19Taps,
+    image: torch.Tensor, # (3, in_size, in_size), as the network takes it
+): # matplotlib Figure
+    "Draw the image and the 16 most active maps under each tap; the squares show how much of the image one number of taps 1, 2, 3 … sees."
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+    fig = Figure(figsize=(11, 2), dpi=80, layout="constrained")
+    axes, size = fig.subplots(1, 7), image.shape[-1]
+    low, high = image.min(), image.max()
+    axes[0].imshow(((image - low) / (high - low)).cpu().permute(1, 2, 0)); axes[0].set_title("image", fontsize=9); axes[0].axis("off")
+    with torch.no_grad(): *maps, last = [x[0].float().cpu() for x in model.maps(image[None].to(model.classifier.weight.device))]
+    pools = [k for k, layer in enumerate(model.features) if isinstance(layer, nn.MaxPool2d)]
+    for k, (x, pool) in enumerate(zip(maps, pools)):
+        seen, _ = receptive_field(model.features[:pool + 1])
+        if seen < size: axes[0].add_patch(Rectangle(((size - seen) / 2 - .5,) * 2, seen, seen, fill=False, color=("#ffa90e", "#bd1f01", "#3f90da", "#832db6")[k]))
+        busiest = x.mean((1, 2)).topk(min(16, len(x))).indices
+        _tiles(axes[k + 1], x[busiest], f"tap {k + 1}: {'×'.join(map(str, x.shape))}\nsees {seen} px")
+    side = math.isqrt(len(last))
+    _tiles(axes[6], last[:side**2].view(1, side, side), f"tap 6: {len(last)}\nsees everything")
+    return fig
