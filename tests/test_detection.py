@@ -87,8 +87,8 @@ def test_builder_repacks_and_gives_the_same_bytes_twice(tmp_path, builder):
         bytes_.append(builder.build(tmp_path/"toy.whl", tmp_path/name).read_bytes())
     assert bytes_[0] == bytes_[1] and "facenet-pytorch 2.6.0" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text() and "some licence" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text()
     ours, theirs = load_file(tmp_path/"a"/"mtcnn.safetensors"), nets["rnet"]
-    map_ = torch.randn(5, 64, 3, 3)   # the original reads a map by columns, channels last
-    torch.testing.assert_close(F.linear(map_.flatten(1), ours["refine.9.weight"]), F.linear(map_.permute(0, 3, 2, 1).flatten(1), theirs["dense4.weight"]))
+    map_ = torch.randn(5, 64, 3, 3).double()   # the original reads a map by columns, channels last
+    torch.testing.assert_close(F.linear(map_.flatten(1), ours["refine.9.weight"].double()), F.linear(map_.permute(0, 3, 2, 1).flatten(1), theirs["dense4.weight"].double()))
     assert torch.equal(ours["refine.11.weight"], torch.cat([theirs["dense5_1.weight"], theirs["dense5_2.weight"]]))
     detector = Detector()
     detector.load_state_dict(ours)
@@ -144,13 +144,15 @@ def test_a_proposal_lies_where_the_network_saw_it():
 def test_a_closer_look_by_hand():
     detector = Detector()
     x = torch.zeros(2, 3, 100, 100)
-    x[1, :, 20:60, 30:70] = 1.
+    x[1, 0], x[1, 1] = torch.arange(100) + .5, torch.arange(100)[:, None] + .5    # every pixel knows where it is
     net = Says(lambda crops: torch.tensor([[0., 3., .1, 0., 0., -.1] + [.25] * 5 + [.5] * 5]).expand(len(crops), -1))
     picture, box = torch.tensor([1, 1, 0]), torch.tensor([[30., 25., 70., 55.], [31., 25., 71., 55.], [30., 25., 70., 55.]])
     which, boxes, scores, points = detector.look(net, 24, .7, .5, x, picture, box)
     seen, = net.seen
     assert seen.shape == (3, 3, 24, 24)
-    torch.testing.assert_close(seen[0], torch.ones(3, 24, 24))            # the square around the box: 30..70, 20..60
+    at = (torch.arange(24) + .5) * 40 / 24                                # the square around the box: 30..70, 20..60
+    torch.testing.assert_close(seen[0, 0], (30 + at).expand(24, -1))
+    torch.testing.assert_close(seen[0, 1], (20 + at)[:, None].expand(-1, 24))
     assert seen[2].eq(0).all()
     assert sorted(which.tolist()) == [0, 1]                               # the two on one picture are one face, the other picture keeps its own
     first = boxes[which.tolist().index(0)]
