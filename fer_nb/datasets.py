@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['PICTURES', 'EXPECTED', 'LAYOUTS', 'DATASETS', 'Report', 'open_picture', 'FaceFolder', 'sample_figure', 'Summary',
-           'describe', 'kdef', 'ckplus', 'jaffe', 'tfeid', 'open_frame', 'mmi', 'rafdb', 'rafdb_compound', 'affectnet',
-           'fer2013', 'emotionet', 'unlabeled', 'split_by_subject', 'BalancedSampler', 'BalancedBatches',
-           'balance_figure']
+           'kdef', 'ckplus', 'jaffe', 'tfeid', 'open_frame', 'mmi', 'rafdb', 'rafdb_compound', 'affectnet', 'fer2013',
+           'emotionet', 'unlabeled', 'split_by_subject', 'BalancedSampler', 'BalancedBatches', 'balance_figure']
 
 # %% ../nbs/02_datasets.ipynb #4af54919
 import csv
@@ -195,6 +194,13 @@ class FaceFolder(Dataset):
         for _ in tqdm(loader, desc=f"reading {self.name}", unit="× 64 pictures", delay=2): pass
         return self.report
 
+    def describe(
+        self,
+        columns: int = 8, # sample pictures per class, at most
+    ) -> "Summary":
+        "Class counts per split and a grid of samples."
+        return Summary(self, columns)
+
     def readable(self) -> "FaceFolder":
         "Without the pictures that are known to be unreadable; see `check`."
         return self.subset(~self.unreadable)
@@ -215,7 +221,7 @@ def sample_figure(
     found = [(k, (data.targets == k).nonzero().flatten().tolist()) for k in range(-1, len(data.classes))]
     found = [(k, rows) for k, rows in found if rows]
     columns = min(columns, max(len(rows) for _, rows in found))
-    fig = Figure(figsize=(columns, len(found)), dpi=72, layout="constrained")
+    fig = Figure(figsize=(columns + 1.5, len(found)), dpi=72, layout="constrained")
     axes = fig.subplots(len(found), columns, squeeze=False)
     for line, (k, rows) in zip(axes, found):
         chosen = [rows[len(rows) * n // columns] for n in range(columns)] if len(rows) > columns else rows
@@ -227,7 +233,7 @@ def sample_figure(
 
 # %% ../nbs/02_datasets.ipynb #10ad13af
 class Summary:
-    "Counts and sample pictures of a data set; shows itself in a notebook and prints as text."
+    "Counts and sample pictures of a data set, see `FaceFolder.describe`; shows itself in a notebook and prints as text."
     def __init__(
         self,
         data: FaceFolder, # what to describe
@@ -264,14 +270,6 @@ class Summary:
         png = BytesIO()
         self.figure.savefig(png, format="png")
         return f'<b>{escape(self.name)}</b>{tables}<img alt="sample pictures" src="data:image/png;base64,{b64encode(png.getvalue()).decode()}">'
-
-
-def describe(
-    data: FaceFolder, # a data set
-    columns: int = 8, # sample pictures per class, at most
-) -> Summary:
-    "Class counts per split and a grid of samples."
-    return Summary(data, columns)
 
 # %% ../nbs/02_datasets.ipynb #2c88e442
 PICTURES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
@@ -988,7 +986,7 @@ def balance_figure(
         dealt = order[:, d].flatten()
         turns = torch.arange(len(dealt)) // n
         ax.scatter(torch.arange(len(dealt)) // per_domain + 1, dealt, s=9, c=turns % 10, cmap="tab10", vmin=0, vmax=9)
-        ax.set_title(f"{name}\n{n} pictures, {len(dealt) / n:.3g} times round", fontsize="medium")
+        ax.set_title(f"{name}: {n} pictures\n{len(dealt) / n:.3g} times round", fontsize="medium")
         ax.set_xlabel("step")
         ax.set_ylim(-.5, n - .5)
     axes[0].set_ylabel("picture")

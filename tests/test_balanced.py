@@ -191,7 +191,7 @@ def test_pictures_without_a_transform(tmp_path):
 
 def test_the_picture():
     fig = balance_figure({"one": 12, "two": 5}, per_domain=4)
-    assert [ax.get_title() for ax in fig.axes] == ["one\n12 pictures, 1 times round", "two\n5 pictures, 2.4 times round"]
+    assert [ax.get_title() for ax in fig.axes] == ["one: 12 pictures\n1 times round", "two: 5 pictures\n2.4 times round"]
     steps, dealt = fig.axes[1].collections[0].get_offsets().T
     assert dealt.tolist() == BalancedSampler([12, 5], 4).order(0)[:, 1].flatten().tolist() and steps.tolist() == [1] * 4 + [2] * 4 + [3] * 4
     assert fig.axes[1].collections[0].get_array().tolist() == [0] * 5 + [1] * 5 + [2] * 2

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 import dataset_trees as trees
 from dataset_trees import GRAY, picture, write
 from fer_nb import datasets
-from fer_nb.datasets import (AU_NAMES, COMPOUND_EMOTIONS, DATASETS, EMOTIONS, EXPECTED, LAYOUTS, FaceFolder, Report, affectnet, ckplus, describe,
+from fer_nb.datasets import (AU_NAMES, COMPOUND_EMOTIONS, DATASETS, EMOTIONS, EXPECTED, LAYOUTS, FaceFolder, Report, affectnet, ckplus,
                              emotionet, fer2013, jaffe, kdef, mmi, open_frame, open_picture, rafdb, rafdb_compound, sample_figure, split_by_subject, tfeid, unlabeled)
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
@@ -620,7 +620,7 @@ def test_report_in_words():
 # ---- describe
 
 def test_describe(tmp_path):
-    summary = describe(read(rafdb, trees.rafdb(tmp_path)))
+    summary = read(rafdb, trees.rafdb(tmp_path)).describe()
     assert summary.counts["train"] == {**dict.fromkeys(EMOTIONS, 2), "total": 14} and summary.counts["test"]["total"] == 7 and list(summary.counts) == ["train", "test"]
     lines = str(summary).splitlines()
     assert lines[0] == "RAF-DB" and lines[1].split() == [*EMOTIONS, "total"] and lines[2].split() == ["train", *"2222222", "14"]
@@ -628,13 +628,13 @@ def test_describe(tmp_path):
     assert html.count("<tr>") == 3 and "data:image/png;base64," in html and str(tmp_path) not in html
 
 def test_describe_unlabeled_and_action_units(tmp_path):
-    assert describe(unlabeled(trees.unlabeled(tmp_path / "a"))).counts == {"all": {"unlabeled": 4, "total": 4}}
-    summary = describe(read(emotionet, trees.emotionet(tmp_path / "b")))
+    assert unlabeled(trees.unlabeled(tmp_path / "a")).describe().counts == {"all": {"unlabeled": 4, "total": 4}}
+    summary = read(emotionet, trees.emotionet(tmp_path / "b")).describe()
     assert summary.counts == {"all": {"unlabeled": 2, "total": 2}} and summary.aus["present"]["AU1"] == 1 and summary.aus["absent"]["AU1"] == 1 and summary.aus["unlabeled"]["AU2"] == 2
     assert summary._repr_html_().count("<table>") == 2 and "AU43" in str(summary)
     mixed = faces(tmp_path / "c", splits=["train"] * 3 + ["test"] * 3)
     mixed.targets[5] = -1
-    assert describe(mixed).counts["test"]["unlabeled"] == 1 and describe(mixed).counts["train"]["unlabeled"] == 0
+    assert mixed.describe().counts["test"]["unlabeled"] == 1 and mixed.describe(3).counts["train"]["unlabeled"] == 0
 
 def test_sample_figure(tmp_path):
     data = faces(tmp_path, 30)
