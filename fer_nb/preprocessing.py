@@ -95,7 +95,7 @@ def show(
     for n, (ax, image) in enumerate(zip(axes[0], images)):
         image = image.detach().cpu()
         if image.is_floating_point(): image = (image - image.amin()) / (image.amax() - image.amin()).clamp(min=1e-6)
-        ax.imshow(image.permute(1, 2, 0).expand(-1, -1, 3), interpolation="antialiased")
+        ax.imshow(image.permute(1, 2, 0).expand(-1, -1, 3).numpy(), interpolation="antialiased")
         ax.set(xticks=[], yticks=[], title=titles[n] if titles else "")
     plt.close(fig)
     return fig
