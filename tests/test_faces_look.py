@@ -158,6 +158,20 @@ def test_wrinkles_follow_their_muscle_and_side(renderer):
     one = (pick(2) - pick(0)).abs().sum(1)
     assert one[x < -.06].max() < 1e-5 and torch.allclose(one[x > .06], change[x > .06], atol=1e-5) # the person's left is x > 0
 
+def test_the_wall_of_a_fold_that_faces_the_lamp_is_the_brighter_one(renderer):
+    who, scene, rest, au = sample_identity([3]), front(1), torch.zeros(1, 18), torch.zeros(1, 18)
+    with torch.no_grad(): g = renderer.gbuffer(rest, who, scene, 256)
+    x, y, _ = g.position.unbind(1)
+    def change(unit, lamp):
+        scene.light = torch.tensor([lamp])
+        au[:] = 0; au[0, AU_NAMES.index(unit)] = 1
+        with torch.no_grad(): return (shade(g, au, who, scene) - shade(g, rest, who, scene)).sum(1)
+    lines = (y > 7.42) & (y < 7.50) # the two upright lines between the brows; the lamp stands on the person's left
+    side = change("AU4", (1., 0., .3))
+    assert side[lines & (x > .065) & (x < .09)].mean() < side[lines & (x > .03) & (x < .05)].mean() - .01
+    above = change("AU17", (0., 1., .3)) # the fold between lip and chin; the lamp stands above
+    assert above[(x.abs() < .06) & (y > 6.44) & (y < 6.46)].mean() < above[(x.abs() < .06) & (y > 6.405) & (y < 6.425)].mean() - .01
+
 def test_shade_depends_on_no_neighbour(renderer):
     g, au, who, scene = seen(renderer, 3, au=torch.rand(3, 2, 18, generator=torch.Generator().manual_seed(0)))
     both = shade(g, au, who, scene)
