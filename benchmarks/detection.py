@@ -48,7 +48,7 @@ def grade(detector, images, truth):
 
 
 def photographs():
-    "Photographs that travel with packages: those with a face, and those without."
+    "Photographs with a face, and pictures without, that travel with packages."
     there = Path(skimage.__file__).parent/"data"
     faces = {"Grace Hopper (matplotlib)": read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)), "Eileen Collins (scikit-image)": read_image(there/"astronaut.png"),
              "cameraman (scikit-image)": read_image(there/"camera.png")}
@@ -118,7 +118,7 @@ def main():
              f"Laboratory domains together: **{lab[0]} of {lab[1]}** faces found ({lab[0] / lab[1]:.1%}) at {', '.join(map(str, SIZES))} px.", "",
              "| rendered domain | found | false | landmark error, % of the eye distance | 90th percentile |", "|---|---|---|---|---|", *rows, "",
              "Photographs: " + ", ".join(f"{name}: {len(found)} face{'s' * (len(found) != 1)} ({', '.join(f'{face.score:.3f}' for face in found)})" for name, found in hits.items()) + ".",
-             f"In {len(others)} photographs without a face: {len(false)} false, {sum(s >= Detector.sure for s in false)} of them with a score of at least {Detector.sure}.",
+             f"In {len(others)} other pictures, without a face: {len(false)} false, {sum(s >= Detector.sure for s in false)} of them with a score of at least {Detector.sure}.",
              f"scikit-image's lfw_subset (25 px, enlarged to 100 and padded): {sum(small[:100])} of 100 faces found, {sum(small[100:])} false in 100 pictures of something else.", "",
              "| time | ms | in ResNet-18 passes |", "|---|---|---|", *[f"| {name} | {t:.1f} | {t / unit:.2f} |" for name, t in times.items()], "",
              f"`preprocess` of 224 px JPEGs: {rates[1]:.0f} files/s with one process, {rates[2]:.0f} with two."]
