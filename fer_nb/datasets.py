@@ -64,7 +64,7 @@ def open_picture(
         image.load()
         image = ImageOps.exif_transpose(image)
     if not image.mode.startswith("I"): return image
-    return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) // 257).astype(np.uint8))
+    return Image.fromarray(((np.asarray(image).astype(np.int64).clip(0, 65535) + 128) // 257).astype(np.uint8))
 
 
 class _Probe(Dataset):

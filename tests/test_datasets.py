@@ -482,6 +482,15 @@ def test_an_epoch_with_workers_survives_and_remembers(tmp_path):
     assert len(images) == 30 and labels.tolist() == [k % 3 for k in range(30)] and (images[:, 1, 1].long() // GRAY - 1).equal(labels)
     assert [Path(p).name for p, _ in data.report.unreadable] == ["3.png", "8.png", "29.png"] # seen by workers, known here
 
+def test_a_subset_knows_what_was_found_out(tmp_path):
+    data = faces(tmp_path)
+    Path(data.paths[1]).write_bytes(b"")
+    data.check()
+    part = data.subset([0, 1, 4])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert part[1][1] == 1 and len(part.report.unreadable) == 1 and len(part.readable()) == 2
+
 def test_a_class_without_a_readable_picture(tmp_path):
     data = faces(tmp_path)
     for k in (1, 4): Path(data.paths[k]).write_bytes(b"")
@@ -498,9 +507,9 @@ def test_stand_ins_stay_in_their_split(tmp_path):
         with pytest.raises(ValueError, match="got none"): data.split("test")[1]
 
 def test_depths_and_modes(tmp_path):
-    wide = np.array([[0, 257 * 100, 65535]], np.uint16)
+    wide = np.array([[0, 128, 129, 257 * 100, 65535]], np.uint16)
     Image.fromarray(wide).save(tmp_path / "16.png")
-    assert [open_picture(str(tmp_path / "16.png")).convert("L").getpixel((x, 0)) for x in range(3)] == [0, 100, 255] # scaled, not cut off
+    assert [open_picture(str(tmp_path / "16.png")).convert("L").getpixel((x, 0)) for x in range(5)] == [0, 0, 1, 100, 255] # scaled, not cut off
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F"):
         path = str(tmp_path / f"{mode}.tiff")
         Image.new(mode, (4, 3)).save(path)
