@@ -132,7 +132,8 @@ def test_unreadable_files_say_why(tmp_path, what):
     data, reason = UNREADABLE[what]
     (tmp_path/"a.jpg").write_bytes(data)
     started = time.perf_counter()
-    with pytest.raises(ValueError, match=f"^path: expected a readable image, got .*a.jpg: .*({reason})"): read_image(tmp_path/"a.jpg")
+    with pytest.raises(ValueError, match=f"^path: expected a readable image, got .*a.jpg: .*({reason})") as error: read_image(tmp_path/"a.jpg")
+    assert str(error.value).count(str(tmp_path)) == 1                        # the reason alone names no folder: it goes into manifests
     assert time.perf_counter() - started < 5
 
 def test_nothing_and_a_folder(tmp_path):
@@ -271,8 +272,8 @@ def test_warp_averages_where_it_shrinks(scale):
     out = warp(ramp, torch.tensor([[scale, 0., 0.], [0., scale, 0.]]), 16)
     torch.testing.assert_close(out[0, 4:12], ((torch.arange(16) + .5) / scale).expand(8, -1), atol=.15 / scale, rtol=0)
     torch.testing.assert_close(out[0, 4:12, 2:-2], ((torch.arange(16) + .5) / scale)[2:-2].expand(8, -1), atol=1e-3 * side, rtol=0)
-    stripes = (torch.arange(side) % 2).float().expand(1, side, -1).contiguous()
-    assert (warp(stripes, torch.tensor([[scale, 0., 0.], [0., scale, 0.]]), 16)[:, 1:-1, 1:-1] - .5).abs().max() < .02
+    noise = torch.randn(1, side, side, generator=torch.Generator().manual_seed(0))
+    assert warp(noise, torch.tensor([[scale, 0., 0.], [0., scale, 0.]]), 16).std() < 1.2 * scale # as for a mean of 1 / scale**2 values
 
 def test_align_puts_landmarks_on_their_marks():
     g = torch.Generator().manual_seed(0)
@@ -377,8 +378,11 @@ def whole(tmp_path_factory, hopper):
     root = tmp_path_factory.mktemp("whole")
     folder = photographs(root/"photos", hopper)
     before, threads = snapshot(folder, True), torch.get_num_threads()
+    torch.set_num_threads(2)
     counts = go(folder, root/"faces")
-    return folder, root/"faces", counts, before, threads
+    left = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    return folder, root/"faces", counts, before, left
 
 def test_every_file_has_its_outcome(whole):
     folder, out, counts, *_ = whole
@@ -413,8 +417,8 @@ def test_the_manifest_says_where(whole, hopper):
     assert (read_image(out/row["file"]).int() - align(photo, points, 64, .1).int()).abs().max() <= 1     # a PNG loses nothing
 
 def test_the_input_is_not_touched(whole):
-    folder, out, counts, before, threads = whole
-    assert snapshot(folder, True) == before and torch.get_num_threads() == threads
+    folder, out, counts, before, threads_left = whole
+    assert snapshot(folder, True) == before and threads_left == 2
 
 def test_twice_gives_the_same_bytes_and_repeats_nothing(whole, tmp_path):
     folder, out, counts, *_ = whole
