@@ -257,6 +257,15 @@ def test_same_function_as_torchvision_up_to_the_second_linear_layer():
         torch.testing.assert_close(model(x).logits, y @ model.classifier[3].weight.T + model.classifier[3].bias)
 
 
+def test_alexnet_by_hand_after_its_convolutions():
+    torch.manual_seed(0)
+    model, x = small(AlexNet).double().eval(), torch.randn(2, 3, 48, 48, dtype=torch.float64)
+    y = model.features(x).flatten(1)
+    for k in (1, 4): y = (y @ model.fc[k].weight.T + model.fc[k].bias).relu()
+    torch.testing.assert_close(model(x).embedding, y)
+    torch.testing.assert_close(model(x).logits, y @ model.classifier.weight.T + model.classifier.bias)
+
+
 def test_taps_by_hand():
     torch.manual_seed(0)
     model = small(VGG19Taps, feat_dim=12).double().eval()
