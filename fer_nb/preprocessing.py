@@ -58,15 +58,14 @@ def _read(path):
     if not os.path.getsize(path): raise ValueError("an empty file")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore") # Pillow's remarks about odd metadata
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore") # Pillow's remarks about odd metadata, and about many pixels: they are counted below
             with Image.open(path) as image:
                 if image.width * image.height > MOST_PIXELS: raise Image.DecompressionBombError
                 image.load()
                 try: image = ImageOps.exif_transpose(image)
                 except Exception: pass # a damaged EXIF block says nothing about the rotation
                 return torch.from_numpy(np.array(_to_rgb(image))).permute(2, 0, 1).contiguous()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise ValueError(f"more than {MOST_PIXELS:,} pixels") from error
     except Exception as error: # damaged files make Pillow's decoders raise almost anything
         raise ValueError(str(error).replace(str(path), path.name) or type(error).__name__) from error

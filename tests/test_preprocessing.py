@@ -415,6 +415,9 @@ def test_the_manifest_says_where(whole, hopper):
     torch.testing.assert_close(points, face.landmarks, atol=.02, rtol=0)
     assert abs(float(row["score"]) - face.score) < 1e-3 and row["bytes"] == str((folder/row["file"]).stat().st_size)
     assert (read_image(out/row["file"]).int() - align(photo, points, 64, .1).int()).abs().max() <= 1     # a PNG loses nothing
+    row, = (row for row in read_manifest(out) if row["file"] == "a/hopper.jpg")
+    expected = align(hopper, torch.tensor([float(v) for v in row["landmarks"].split()]).view(5, 2), 64, .1)
+    assert (read_image(out/"a"/"hopper.jpg").float() - expected).abs().mean() < 2.5                      # a JPEG little
 
 def test_the_input_is_not_touched(whole):
     folder, out, counts, before, threads_left = whole
