@@ -75,7 +75,8 @@ class Desk {
   constructor(send) {
     Object.assign(this, { send, page: seed(), seq: 0, waiting: 0, hello: null, state: null, shown: {}, picture: null, size: 0, extras: null, explain: null, explaining: false, views: new Set() });
     Object.assign(this, { rough: 1, fresh: true, wanted: false, moved: 0, frames: 0, took: 0, error: "", glide: null, expression: "" });
-    send({ type: "ready", page: this.page });
+    const call = () => { if (!this.hello) { send({ type: "ready", page: this.page }); this.calling = setTimeout(call, 3000); } };   // a kernel at work may miss it
+    call();
   }
   changed(what) { for (const view of this.views) view.changed(what); }
 
@@ -153,7 +154,7 @@ class Desk {
   // --- what the kernel says
   hear(message, buffers) {
     const mine = message.page === this.page, reply = mine && message.seq === this.waiting && this.waiting > 0;
-    if (message.type === "hello" && (mine || !this.hello)) this.greet(message);
+    if (message.type === "hello" && !this.hello) this.greet(message);
     else if (message.type === "pictures") this.hang(message, buffers[0]);
     else if (message.type === "drawn" && mine) { this.express(message.emotion); this.glideTo(message.au); }
     else if (message.type === "error" && mine) this.fail(message.text, reply);
@@ -166,6 +167,7 @@ class Desk {
     }
   }
   greet(message) {
+    clearTimeout(this.calling);
     this.hello = message; this.state = message.state;
     this.fresh = false;
     this.changed("hello");
@@ -392,7 +394,7 @@ class View {
     const { desk } = this, action = desk.hello.actions.find((a) => a.au === desk.explain), ready = desk.extras && desk.extras.name === desk.explain;
     this.explainButton.setAttribute("aria-pressed", String(desk.explaining)); this.explainButton.setAttribute("aria-expanded", String(desk.explaining));
     this.extraBox.hidden = !desk.explaining;
-    setText(this.extras[1].caption, ready ? `displacement up to ${desk.extras.largest.toFixed(0)} mm` : "displacement");
+    setText(this.extras[1].caption, ready ? `moves up to ${desk.extras.largest.toFixed(0)} mm` : "displacement");
     setText(this.explained, desk.explaining && action ? `${action.au} ${action.name}` : "");
     this.extraBox.classList.toggle("stale", !ready);
     for (const row of this.rows) row.el.classList.toggle("explained", desk.explaining && action && row.el.dataset.au === action.au);
@@ -450,7 +452,7 @@ const STYLE = `
 .fst button.fst-button[aria-pressed=true]{border-color:var(--accent);color:var(--accent);box-shadow:inset 0 0 0 1px var(--accent)}
 .fst-tools .fst-do-head,.fst-tools .fst-do-light,.fst-person>.fst-line .fst-button{flex:1}
 .fst-person,.fst-explain{display:flex;flex-direction:column;gap:6px}
-.fst-domain span{color:var(--muted);width:46px}
+.fst-domain span{color:var(--muted);width:48px}
 .fst select{flex:1;min-width:0;font:inherit;font-size:12px;color:var(--fg);background:var(--bg);border:1px solid var(--line);border-radius:4px;padding:3px 4px}
 .fst-about{color:var(--muted);font-size:11px;line-height:1.3;min-height:1.3em}
 .fst-looks{display:flex;flex-direction:column;gap:1px}
@@ -489,7 +491,7 @@ const STYLE = `
 .fst-error{color:var(--bad);white-space:pre-wrap;overflow-wrap:anywhere}
 .fst-foot{min-height:18px}
 @container (min-width:900px){.fst-rows{grid-template-columns:repeat(2,minmax(0,1fr));grid-auto-flow:column;grid-template-rows:repeat(9,auto)}}
-@container (max-width:560px){.fst-main{grid-template-columns:minmax(0,1fr)}.fst-left{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);align-items:start}.fst-explain{grid-column:1/-1}.fst-tools span,.fst-person .fst-line .fst-button{white-space:normal}.fst-about{display:none}}
+@container (max-width:560px){.fst-main{grid-template-columns:minmax(0,1fr)}.fst-left{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);align-items:start}.fst-explain{grid-column:1/-1}.fst-about{display:none}.fst .fst-left button.fst-button{padding:0 5px;min-width:0}.fst-left .fst-button span+*,.fst-do-head svg,.fst-do-light svg{display:none}}
 @container (max-width:400px){.fst-left{grid-template-columns:minmax(0,1fr)}}
 .jp-OutputArea-child:has(.fst)+.jp-OutputArea-child:has(.jp-RenderedImage){display:none}
 `;
@@ -502,7 +504,7 @@ export default () => {
       desk = new Desk((message) => model.send(message));
       const hear = (message, buffers) => desk.hear(message, buffers);
       model.on("msg:custom", hear);
-      return () => { model.off("msg:custom", hear); clearTimeout(desk.rest); clearTimeout(desk.late); };
+      return () => { model.off("msg:custom", hear); for (const timer of [desk.rest, desk.late, desk.calling]) clearTimeout(timer); };
     },
     render({ el }) {
       const view = new View(desk, el);
