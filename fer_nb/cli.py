@@ -23,7 +23,7 @@ def copy_course(
     "Copy the course's notebooks to a folder without overwriting anything; `ValueError` if it is not a folder"
     source, to, copied, kept = course_folder(), Path(to).expanduser(), [], []
     if to.exists() and not to.is_dir(): raise ValueError(f'{to} is a file; lab needs a folder to put the notebooks in')
-    for f in sorted(p for p in source.rglob('*') if p.suffix in ('.ipynb', '.png', '.gif') and '.ipynb_checkpoints' not in p.parts):
+    for f in sorted(p for p in source.rglob('*') if p.suffix in ('.ipynb', '.png', '.gif', '.jpg') and '.ipynb_checkpoints' not in p.parts):
         target = to/f.relative_to(source)
         if os.path.lexists(target): kept.append(target.relative_to(to))
         else:

@@ -1,7 +1,8 @@
-"The README's moving picture, from the recorded runs in data_samples: softmax by its head, the others by their nearest centre."
+"The README's pictures: the race, from the recorded runs in data_samples (softmax by its head, the others by their nearest centre), and the sheet of faces."
 from pathlib import Path
 
 from fer_nb.embeddings import Run
+from fer_nb.faces import contact_sheet
 
 root = Path(__file__).resolve().parent.parent
 
@@ -10,3 +11,4 @@ if __name__ == '__main__':
     for run in runs[1:]: run.readout = 'center'
     (root/'nbs/images').mkdir(exist_ok=True)
     runs[0].to_gif(root/'nbs/images/race.gif', *runs[1:])
+    contact_sheet(size=128).save(root/'nbs/images/faces.jpg', quality=88)
