@@ -151,11 +151,9 @@ class Head(nn.Module):
 
     def _masks(self, data, drawn, lash):
         "Soft regions of the skin, one value a vertex."
-        masks = {n.removeprefix("mask_"): torch.as_tensor(data[n][drawn]) / 255 for n in data if n.startswith("mask_")}
+        masks = {n: torch.as_tensor(data[f"mask_{n}"][drawn]) / 255 for n in ("lips", "eyelids", "inside_mouth", "ears")}
         skin = (self.part == 0).float()
         masks["lid_line"] = skin * smoothstep(.045, .012, torch.cdist(self.vertices, lash).amin(1))
-        masks["upper_lid_line"] = skin * smoothstep(.05, .015, torch.cdist(self.vertices, lash[lash[:, 1] > 7.28]).amin(1))
-        masks["mouth_depth"] = masks["inside_mouth"] * smoothstep(1.42, 1.15, self.vertices[:, 2])
         return masks
 
     @property
@@ -532,7 +530,7 @@ _CALM = ("mouth-angles", "eyebrows-angle", "eye-height", "eye-corner", "mouth-lo
          "mouth-lowerlip-height", "mouth-upperlip-height", "mouth-scale-depth", "mouth-trans", "chin-prognathism", "chin-height", "chin-prominent", "chin-bones", "chin-jaw-drop", "chin-width", "chin-triangle",
          "head-invertedtriangular", "mouth-scale-horiz", "head-age")
 
-_AWAKE = {"eye-height1": .30, "eye-height2": .35, "eye-height3": .30, "eyebrows-trans": .12, "mouth-angles": .22} # the average head looks a little tired
+_AWAKE = {"eye-height1": .30, "eye-height2": .35, "eye-height3": .30, "eyebrows-trans-up": .12, "eyebrows-trans-forward": .12, "mouth-angles": .22} # the average head looks a little tired
 
 @cache
 def _shape_mean(): return np.array([_AWAKE.get(name, 0.) for name in _average_head().shape_names])
@@ -1144,6 +1142,10 @@ def develop(
     return out
 
 # %% ../nbs/01_faces.ipynb #b5dccc2f
+def _portions(step, *columns):
+    "Cut things of one length alike."
+    for i in range(0, len(columns[0]), step): yield [c[i:i + step] for c in columns]
+
 class FaceRenderer(nn.Module):
     "Faces in, photographs out; differentiable in action units, identity, pose, gaze, light and camera."
 
@@ -1194,6 +1196,17 @@ class FaceRenderer(nn.Module):
         _, screen = self.project(self.mesh(au, identity), scene, size or self.size) # wherever the eyes look
         return torch.stack([screen[:, rows, :2].mean(1) for rows in self.head.landmark_vertices], 1)
 
+    def geometry(
+        self,
+        au: Tensor, # (B, 2, 18)
+        identity: "Identity", # B people
+        scene: "Scene", # B photographs
+        size: int, # side of the picture in pixels, supersampled
+    ) -> tuple[Tensor, Tensor]: # (B, V, 3) turned heads; (B, V, 3) column, row, nearness
+        "Where every point of the heads is, hair and all."
+        turned, screen = self.project(self.head.mesh(au, identity, scene.gaze, hair_shell(self.head, identity)[0]), scene, size)
+        return turned, screen - F.pad(self.head.recess[:, None], (2, 0))
+
     def gbuffer(
         self,
         au: Tensor, # (B, 2, 18)
@@ -1202,10 +1215,8 @@ class FaceRenderer(nn.Module):
         size: int, # side of the picture in pixels, supersampled
     ) -> GBuffer:
         "What is seen where."
-        lift, _ = hair_shell(self.head, identity)
-        mesh, screen = self.project(self.head.mesh(au, identity, scene.gaze, lift), scene, size)
-        screen = screen - F.pad(self.head.recess[:, None], (2, 0))
-        return gather(self.head, mesh, screen, rasterize(screen, self.head.triangles, size))
+        turned, screen = self.geometry(au, identity, scene, size)
+        return gather(self.head, turned, screen, rasterize(screen, self.head.triangles, size))
 
     def forward(
         self,
@@ -1222,13 +1233,15 @@ class FaceRenderer(nn.Module):
             if len(batch) != len(au): raise ValueError(f"{name}: expected {len(au)}, one for each row of au, got {len(batch)}")
         if self.head.vertices.dtype not in (torch.float32, torch.float64): raise ValueError(f"renderer: expected float32 or float64, got {self.head.vertices.dtype}")
         au = au.to(self.head.vertices.dtype)
-        step = max(1, (1 << (18 if au.device.type == "cpu" else 24)) // (size * self.samples)**2)
+        fine = size * self.samples
+        portion = max(1, (1 << (18 if au.device.type == "cpu" else 24)) // fine**2)
         pictures = [au.new_zeros(0, 3, size, size)]
         with torch.autocast(au.device.type, enabled=False): # points need all their digits
-            for i in range(0, len(au), step):
-                a, who, how = au[i:i + step], identity[i:i + step], scene[i:i + step]
-                g = self.gbuffer(a, who, how, size * self.samples)
-                pictures.append(photograph(shade(g, a, who, how), g, how, size))
+            for a, who, how in _portions(max(64, portion), au, identity, scene):
+                points = self.geometry(a, who, how, fine)
+                for turned, screen, a, who, how in _portions(portion, *points, a, who, how):
+                    g = gather(self.head, turned, screen, rasterize(screen, self.head.triangles, fine))
+                    pictures.append(photograph(shade(g, a, who, how), g, how, size))
         return torch.cat(pictures)
 
 @cache
@@ -1718,7 +1731,7 @@ def explain(
     import matplotlib.pyplot as plt
     identity = _sitter() if identity is None else identity
     with_, without, difference, mesh, largest = _explain(name, torch.zeros(1, 2, len(AU_NAMES)), identity, _front(_domain(domain).sample([0])), 224, 2)
-    fig, axes = plt.subplots(1, 4, figsize=(9, 2.6), dpi=64, layout="constrained")
+    fig, axes = plt.subplots(1, 4, figsize=(8.4, 2.4), dpi=80, layout="constrained")
     for ax, picture, title in zip(axes, (without, with_, difference, mesh), ("at rest", f"{name} {ACTION_UNITS[name].name}", "difference, doubled", "displacement, mm")): _plain(ax, picture, title)
     hot = plt.matplotlib.colors.ListedColormap(plt.colormaps["inferno"](np.linspace(.25, .95, 64)))
     fig.colorbar(plt.cm.ScalarMappable(plt.Normalize(0, largest), hot), ax=axes[-1], shrink=.7)
@@ -1744,11 +1757,11 @@ def _action_pictures(width: int, height: int) -> Tensor: # uint8 (18, height, wi
 def action_figure(): # matplotlib Figure
     "The eighteen actions: number, name, muscle and a picture at full strength."
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(3, 6, figsize=(9, 5), dpi=64, layout="constrained")
+    fig, axes = plt.subplots(3, 6, figsize=(8.4, 5.4), dpi=80, layout="constrained")
     for ax, (name, action), picture in zip(axes.flat, ACTION_UNITS.items(), _action_pictures(96, 72)):
         ax.imshow(picture.numpy())
-        ax.set_title(f"{name} {action.name}", fontsize=9)
-        ax.set_xlabel(textwrap.fill(action.muscle, 26), fontsize=7)
+        ax.set_title(f"{name}\n{action.name}", fontsize=9)
+        ax.set_xlabel(textwrap.fill(action.muscle, 24), fontsize=7)
         ax.set(xticks=[], yticks=[])
     plt.close(fig)
     return fig
@@ -1757,7 +1770,7 @@ def action_figure(): # matplotlib Figure
 def _expressions(pictures, au): # matplotlib Figure
     "Faces and, below each, its actions."
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(2, len(au), figsize=(2.4 * len(au), 4.6), dpi=64, layout="constrained", squeeze=False, sharey="row", height_ratios=(1.2, 1))
+    fig, axes = plt.subplots(2, len(au), figsize=(2 * len(au), 3.9), dpi=80, layout="constrained", squeeze=False, sharey="row", height_ratios=(1.2, 1))
     for picture, (left, right), (above, below) in zip(pictures, au.tolist(), axes.T):
         _plain(above, picture)
         below.barh(AU_NAMES, left, color="C0")
