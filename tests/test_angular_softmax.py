@@ -1,0 +1,429 @@
+"Angular softmax: against plain-Python references and pytorch-metric-learning, as a head in a training loop, and its picture."
+import copy
+import math
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from hypothesis import given, settings, strategies as st
+from torch import nn
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from fer_nb.angular_softmax import AngularSoftmax, angle_figure, angular_logits, contested
+
+CASES = ["random", "single", "one_class", "many_classes", "far_side", "huge", "tiny", "near_parallel", "near_opposite"]
+SETTINGS = [(1., 0.), (1., .5), (64., .5), (8., 1.5)]
+
+
+def make(case="random", B=11, d=3, K=5, seed=0):
+    "Features, labels and class vectors in float64 of the named kind."
+    g = torch.Generator().manual_seed(seed)
+    B, K = {"single": (1, K), "one_class": (B, 1), "many_classes": (B, 40)}.get(case, (B, K))
+    x, w = torch.randn(B, d, generator=g, dtype=torch.float64), torch.randn(K, d, generator=g, dtype=torch.float64)
+    y = torch.randint(K, (B,), generator=g)
+    if case == "far_side": x = -w[y] + .1 * x
+    if case == "huge": x, w = x * 1e200, w * 1e200
+    if case == "tiny": x, w = x * 1e-200, w * 1e-200
+    if case == "near_parallel": x = 2 * w[y] + 1e-3 * x
+    if case == "near_opposite": x = -2 * w[y] + 1e-3 * x
+    return x, y, w
+
+
+def dot(a, b): return math.fsum(p * q for p, q in zip(a, b))
+
+
+def unit(a):
+    largest = max(map(abs, a))
+    scaled = [v / largest for v in a]
+    length = math.sqrt(dot(scaled, scaled))
+    return [v / length for v in scaled], length * largest
+
+
+def reference(x, y, w, s, m, monotone=False):
+    "Logits, mean cross-entropy, its gradients for x and w: loops over Python floats, with an exact angle."
+    x, y, w = x.tolist(), y.tolist(), w.tolist()
+    B, K, d = len(x), len(w), len(x[0])
+    u, v = [unit(a) for a in x], [unit(a) for a in w]
+    logits, losses, for_x, for_w = [], [], [[0.] * d for _ in x], [[0.] * d for _ in w]
+    for i in range(B):
+        angle, cos = [], []
+        for k in range(K):
+            apart = math.sqrt(math.fsum((a - b) ** 2 for a, b in zip(u[i][0], v[k][0])))
+            along = math.sqrt(math.fsum((a + b) ** 2 for a, b in zip(u[i][0], v[k][0])))
+            angle.append(2 * math.atan2(apart, along)), cos.append(math.cos(angle[k]))          # keeps its digits at 0 and π
+        value, slope = [s * c for c in cos], [-s * math.sin(a) for a in angle]                  # and its derivative by the angle
+        if monotone and m and angle[y[i]] > math.pi - m: value[y[i]] = s * (cos[y[i]] - m * math.sin(m))
+        else: value[y[i]], slope[y[i]] = s * math.cos(angle[y[i]] + m), -s * math.sin(angle[y[i]] + m)
+        e = [math.exp(t - max(value)) for t in value]
+        p = [t / math.fsum(e) for t in e]
+        logits.append(value)
+        losses.append(max(value) - value[y[i]] + math.log(math.fsum(e)))
+        for k in range(K):
+            error = -math.fsum(p[j] for j in range(K) if j != y[i]) if k == y[i] else p[k]
+            sine = math.sin(angle[k])
+            for t in range(d):
+                side_x, side_w = (v[k][0][t] - cos[k] * u[i][0][t]) / sine, (u[i][0][t] - cos[k] * v[k][0][t]) / sine
+                for_x[i][t] -= error * slope[k] * side_x / u[i][1] / B
+                for_w[k][t] -= error * slope[k] * side_w / v[k][1] / B
+    return *map(tensor, (logits,)), math.fsum(losses) / B, tensor(for_x), tensor(for_w)
+
+
+def tensor(rows): return torch.tensor(rows, dtype=torch.float64)
+
+
+def loss(x, y, w, s=64., m=.5, monotone=False): return F.cross_entropy(angular_logits(x, w, y, s, m, monotone), y)
+
+
+def close(a, b, rtol=1e-10, floor=0.):
+    "Equal to rtol, relative to the largest entry (at least to `floor`)."
+    b = torch.as_tensor(b, dtype=torch.float64)
+    assert a.isfinite().all()
+    assert_close(a.double(), b, rtol=rtol, atol=rtol * max(b.abs().max().item(), floor) + 1e-300)
+
+
+@pytest.mark.parametrize("monotone", [False, True])
+@pytest.mark.parametrize("s, m", SETTINGS)
+@pytest.mark.parametrize("case", CASES)
+def test_logits_loss_and_gradients_equal_the_reference(case, s, m, monotone):
+    x, y, w = make(case)
+    logits, value, for_x, for_w = reference(x, y, w, s, m, monotone)
+    x.requires_grad_(), w.requires_grad_()
+    assert_close(angular_logits(x, w, y, s, m, monotone), logits, rtol=1e-10, atol=1e-12)
+    mine = loss(x, y, w, s, m, monotone)
+    assert_close(mine.item(), value, rtol=1e-10, atol=1e-12)
+    rtol = 1e-9 if "near" in case else 1e-10           # the reference itself divides by the sine of 0.001
+    for ours, theirs, t in zip(torch.autograd.grad(mine, (x, w)), (for_x, for_w), (x, w)):
+        close(ours, theirs, rtol, floor=1e-5 / t.abs().max().item())     # forces go with 1 / length; 1 − p has only 16 digits
+
+
+@pytest.mark.parametrize("angle", [1e-1, 1e-2, 1e-3, 1e-4, math.pi - 1e-3])
+def test_float32_keeps_its_digits_near_the_class_vector(angle):
+    w = tensor([[1., 0., 0.], [0., 1., 0.]])
+    x, y = tensor([[math.cos(angle), .6 * math.sin(angle), .8 * math.sin(angle)]]), torch.tensor([0])
+    grads = []
+    for dtype in (torch.float32, torch.float64):
+        leaf = x.to(dtype).requires_grad_()
+        grads.append(torch.autograd.grad(angular_logits(leaf, w.to(dtype), y)[0, 0], leaf)[0].double())
+    close(grads[0], grads[1], rtol=1e-4)               # √(1 − cos²) is 2 % off at 0.001 and useless at 0.0001
+
+
+def test_by_hand():
+    w, half = torch.tensor([[1., 0.], [0., 2.]]), .5 ** .5
+    x, y = torch.tensor([[3., 3.], [5., 0.], [-5., 0.]]), torch.tensor([0, 0, 0])
+    assert_close(angular_logits(x, w, s=2.), 2 * torch.tensor([[half, half], [1., 0.], [-1., 0.]]))
+    assert_close(angular_logits(x, w, y, s=2., m=math.pi / 4), 2 * torch.tensor([[0., half], [half, 0.], [-half, 0.]]))
+    assert_close(angular_logits(x, w, y, 2., math.pi / 4, True)[2, 0], torch.tensor(2 * (-1 - math.pi / 4 * half)))
+
+
+# ---- limits
+
+def test_without_margin_and_scale_it_is_softmax_on_cosines():
+    x, y, w = make()
+    cos = F.cosine_similarity(x[:, None], w, dim=2)
+    assert_close(angular_logits(x, w, y, s=1., m=0.), cos)
+    assert_close(angular_logits(x, w, s=3., m=.5), 3 * cos)                                     # no labels, no margin
+    assert_close(loss(x, y, w, 1., 0.), F.cross_entropy(cos, y))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("monotone", [False, True])
+def test_parallel_opposite_and_zero_vectors_are_finite(monotone, dtype):
+    w = torch.tensor([[.3, -.4, 1.2], [1., 2., -3.], [0., 0., 0.]], dtype=dtype, requires_grad=True)
+    x = torch.stack([w[0], -w[0], 0 * w[0], w[1], 1e-30 * w[0]]).detach().requires_grad_()
+    y = torch.tensor([0, 0, 0, 2, 0])
+    out = angular_logits(x, w, y, 1., .5, monotone)
+    far = -1 - .5 * math.sin(.5) if monotone else -math.cos(.5)
+    assert_close(out[torch.arange(5), y].double(), tensor([math.cos(.5), far, -math.sin(.5), -math.sin(.5), math.cos(.5)]), rtol=1e-5, atol=1e-6)
+    for grad in torch.autograd.grad(F.cross_entropy(out, y), (x, w)): assert grad.isfinite().all()
+    zero = torch.zeros(2, 3, dtype=dtype, requires_grad=True)
+    assert torch.autograd.grad(loss(zero, y[:2], w.detach()), zero)[0].eq(0).all()
+
+
+@pytest.mark.parametrize("m", [.2, .5, 1.5])
+def test_beyond_pi_the_plain_form_rises_and_the_monotone_one_falls(m):
+    rho = torch.linspace(0, math.pi, 2001, dtype=torch.float64)
+    x, y, w = torch.stack([rho.cos(), rho.sin()], 1), torch.zeros(2001, dtype=torch.int64), tensor([[1., 0.]])
+    plain, monotone = (angular_logits(x, w, y, 1., m, form)[:, 0] for form in (False, True))
+    assert abs(rho[plain.argmin()] - (math.pi - m)) < 2e-3 and plain[-1] > plain.min() + .01
+    assert (monotone.diff() < 1e-12).all()
+    near = rho < math.pi - m - 1e-9
+    assert torch.equal(plain[near], monotone[near])
+
+
+def test_one_class_costs_nothing():
+    x, y, w = make("one_class")
+    assert loss(x, y, w) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), B=st.integers(1, 12), K=st.integers(1, 8), d=st.integers(2, 6), s=st.floats(.5, 64), m=st.floats(0, 3), monotone=st.booleans())
+def test_only_angles_count(seed, B, K, d, s, m, monotone):
+    x, y, w = make(B=B, K=K, d=d, seed=seed)
+    g = torch.Generator().manual_seed(seed)
+    logits = angular_logits(x, w, y, s, m, monotone)
+    assert logits.max() <= s * (1 + 1e-12) and logits.min() >= -s * (1 + m * math.sin(m)) * (1 + 1e-12)
+    stretch = [torch.rand(n, 1, generator=g, dtype=torch.float64) + .1 for n in (B, K)]
+    assert_close(angular_logits(x * stretch[0], w * stretch[1], y, s, m, monotone), logits, rtol=1e-7, atol=1e-9)
+    spin, _ = torch.linalg.qr(torch.randn(d, d, generator=g, dtype=torch.float64))
+    assert_close(angular_logits(x @ spin, w @ spin, y, s, m, monotone), logits, rtol=1e-7, atol=1e-9)
+    order = torch.randperm(K, generator=g)
+    assert_close(angular_logits(x, w[order], order.argsort()[y], s, m, monotone), logits[:, order])
+    x.requires_grad_()
+    grad, = torch.autograd.grad(loss(x, y, w, s, m, monotone), x)
+    assert ((grad * x).sum(1).abs() <= 1e-9 * (1 + s)).all()                                    # forces only turn
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), m=st.floats(.01, 3))
+def test_a_margin_is_an_angle(seed, m):
+    x, y, w = make(seed=seed)
+    own = angular_logits(x, w, y, 1., m).gather(1, y[:, None])[:, 0]
+    rho = F.cosine_similarity(x, w[y]).arccos()
+    assert_close(own, (rho + m).cos(), rtol=1e-7, atol=1e-9)
+    others = F.one_hot(y, 5) == 0
+    assert torch.equal(angular_logits(x, w, y, 1., m)[others], angular_logits(x, w, s=1.)[others])
+
+
+def test_gradcheck_and_second_derivatives():
+    x, y, w = make(B=5)
+    x.requires_grad_(), w.requires_grad_()
+    for monotone in (False, True):
+        assert torch.autograd.gradcheck(lambda x, w: angular_logits(x, w, y, 8., .5, monotone), (x, w))
+        assert torch.autograd.gradgradcheck(lambda x, w: angular_logits(x, w, y, 8., .5, monotone), (x, w))
+
+
+# ---- the peer
+
+@pytest.mark.parametrize("degrees", [0., 5., 28.6, 60.])
+@pytest.mark.parametrize("s", [1., 64.])
+def test_agrees_with_pytorch_metric_learning(degrees, s):
+    peer = pytest.importorskip("pytorch_metric_learning.losses").ArcFaceLoss(5, 3, margin=degrees, scale=s).double()
+    m, compared = math.radians(degrees), 0
+    for seed in range(5):
+        x, y, w = make(B=40, seed=seed)
+        x.requires_grad_()
+        peer.W.data = w.t().clone()
+        theirs = peer(x, y)
+        grad = torch.autograd.grad(theirs, (x, peer.W))
+        w.requires_grad_()
+        ours = loss(x, y, w, s, m, monotone=True)
+        assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+        for a, b in zip(torch.autograd.grad(ours, (x, w)), (grad[0], grad[1].t())): close(a, b, 1e-8)
+        near = F.cosine_similarity(x, w[y]).arccos() <= math.pi - m                             # where the plain form is the same
+        compared += int(near.sum())
+        assert_close(loss(x[near], y[near], w, s, m), peer(x[near], y[near]), rtol=1e-10, atol=1e-12)
+    assert compared > 100
+
+
+# ---- numbers and transforms
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_low_precision_counts_in_float32(dtype):
+    x, y, _ = make(B=300)
+    head = AngularSoftmax(3, 5)
+    low = x.to(dtype).requires_grad_()
+    wide = low.detach().float().requires_grad_()
+    expected = F.cross_entropy(head(wide, y), y)
+    for context in (torch.autocast("cpu", dtype=torch.bfloat16), torch.autocast("cpu", enabled=False)):
+        with context: logits = head(low, y)
+        value = F.cross_entropy(logits, y)
+        assert logits.dtype == torch.float32
+        assert_close(value, expected, rtol=0, atol=0)
+        assert_close(torch.autograd.grad(value, low)[0], torch.autograd.grad(expected, wide, retain_graph=True)[0].to(dtype), rtol=0, atol=0)
+    assert head.to(dtype)(low, y).dtype == torch.float32
+    assert angular_logits(x, head.weight).dtype == torch.float64
+
+
+def test_compiled_equals_eager():
+    x, y, w = make()
+    x.requires_grad_(), w.requires_grad_()
+    for monotone in (False, True):
+        function = lambda x, w: loss(x, y, w, 8., .5, monotone)
+        compiled = torch.compile(function, fullgraph=True, backend="inductor" if monotone else "aot_eager")
+        assert_close(function(x, w), compiled(x, w))
+        for a, b in zip(*(torch.autograd.grad(f(x, w), (x, w)) for f in (function, compiled))): assert_close(a, b)
+
+
+def test_functional_transforms():
+    x, y, w = make()
+    leaf = x.clone().requires_grad_()
+    per_sample = torch.func.vmap(torch.func.grad(lambda x, y: loss(x[None], y[None], w)))(x, y)
+    assert_close(per_sample / len(x), torch.autograd.grad(loss(leaf, y, w), leaf)[0])
+
+
+def test_nothing_larger_than_the_logits():
+    "The largest tensor that the forward and backward pass ever make."
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Largest(TorchDispatchMode):
+        size = 0
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            for t in out if isinstance(out, (tuple, list)) else [out]:
+                if isinstance(t, torch.Tensor): self.size = max(self.size, t.untyped_storage().nbytes() // t.element_size())
+            return out
+
+    for B, K, d in ((64, 50, 40), (10, 200, 40)):
+        x, y, head = torch.randn(B, d, requires_grad=True), torch.randint(K, (B,)), AngularSoftmax(d, K)
+        with Largest() as seen: F.cross_entropy(head(x, y), y).backward()
+        assert 0 < seen.size <= max(B * K, K * d, B * d)
+
+
+# ---- the head
+
+def test_the_head_is_the_function():
+    x, y, _ = make()
+    head = AngularSoftmax(3, 5, 8., .3, monotone=True).double()
+    assert torch.equal(head(x, y), angular_logits(x, head.weight, y, 8., .3, True)) and torch.equal(head(x), angular_logits(x, head.weight, s=8.))
+    head.s, head.m, head.monotone = 16., .1, False                                              # sliders move them while it trains
+    assert torch.equal(head(x, y), angular_logits(x, head.weight, y, 16., .1))
+    assert torch.equal(head.eval()(x, y), head.train()(x, y))                                   # labels decide, not the mode
+    assert repr(head) == "AngularSoftmax(3, 5, s=16.0, m=0.1)"
+
+
+def test_vectors_start_at_length_one_in_every_direction():
+    torch.manual_seed(0)
+    w = AngularSoftmax(20, 2000).weight.detach()
+    assert_close(w.norm(dim=1), torch.ones(2000))
+    assert w.mean(0).norm() < .05
+    assert AngularSoftmax(3, 2).s == 64. and AngularSoftmax(3, 2).m == .5 and not AngularSoftmax(3, 2).monotone
+
+
+def test_state_dict_carries_the_vectors():
+    x, y, _ = make()
+    head, other = AngularSoftmax(3, 5).double(), AngularSoftmax(3, 5).double()
+    assert list(head.state_dict()) == ["weight"] and [n for n, _ in head.named_parameters()] == ["weight"]
+    other.load_state_dict(head.state_dict())
+    assert torch.equal(head(x, y), other(x, y)) and torch.equal(copy.deepcopy(head)(x, y), head(x, y))
+
+
+def test_a_plain_loop_lowers_the_loss():
+    torch.manual_seed(0)
+    y = torch.arange(3).repeat(20)
+    x = torch.randn(60, 4) + 2 * F.one_hot(y, 4)
+    network, head = nn.Linear(4, 8), AngularSoftmax(8, 3, s=16., m=.3)
+    optimizer, losses = torch.optim.SGD([*network.parameters(), *head.parameters()], lr=.05, momentum=.9), []
+    for _ in range(100):
+        value = F.cross_entropy(head(network(x), y), y)
+        optimizer.zero_grad(); value.backward(); optimizer.step()
+        losses.append(value.item())
+    assert losses[-1] < .5 * losses[0] and (head(network(x)).argmax(1) == y).float().mean() > .8
+
+
+def test_the_margin_can_give_the_answer_away():
+    "All features one way, all class vectors the other: nearly no loss in the plain form, a large one in the monotone form."
+    x, y, w = tensor([[-1., 0.]] * 4), torch.arange(4), tensor([[1., 0.]] * 4)
+    assert_close(loss(x, y, w).item(), math.log(1 + 3 * math.exp(-64 * (1 - math.cos(.5)))))
+    assert loss(x, y, w, monotone=True) > 10 and abs(loss(x, y, w, m=0.).item() - math.log(4)) < 1e-12
+
+
+def train(share, wrap):
+    "Three steps of SGD on this process's share."
+    torch.manual_seed(0)
+    network = wrap(nn.Linear(4, 3).double())
+    head = wrap(AngularSoftmax(3, 5, s=8.).double())
+    optimizer = torch.optim.SGD([*network.parameters(), *head.parameters()], lr=.1)
+    for step in range(3):
+        g = torch.Generator().manual_seed(step)
+        x, y = torch.randn(8, 4, generator=g, dtype=torch.float64), torch.randint(5, (8,), generator=g)
+        value = F.cross_entropy(head(network(x[share]), y[share]), y[share])
+        optimizer.zero_grad(); value.backward(); optimizer.step()
+    return [p.detach().clone() for p in (*network.parameters(), *head.parameters())]
+
+
+def worker(rank, store, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    torch.save(train(slice(rank * 4, rank * 4 + 4), nn.parallel.DistributedDataParallel), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_equal_one(tmp_path):
+    mp.spawn(worker, args=(tmp_path / "store", tmp_path), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    for ours, theirs, alone in zip(first, second, train(slice(None), lambda m: m)):
+        assert torch.equal(ours, theirs)
+        assert_close(ours, alone, rtol=1e-10, atol=1e-12)
+
+
+# ---- the picture
+
+def fan(degrees): return tensor([[math.sin(math.radians(degrees) / 2), math.cos(math.radians(degrees) / 2)], [-math.sin(math.radians(degrees) / 2), math.cos(math.radians(degrees) / 2)]])
+
+
+@settings(max_examples=20, deadline=None)
+@given(apart=st.floats(60, 180), s=st.floats(1, 64), m=st.floats(0, 1))
+def test_the_wedge_is_as_wide_as_the_margin(apart, s, m):
+    seen = contested(fan(apart), s, m, monotone=True)
+    assert abs(seen.width - math.degrees(m)) < .25
+    right = seen.angle[(seen.winner == 0)]
+    assert ((right > -90) & (right < 90)).all() and len(right) == 1800                           # the border is the bisector, whatever s and m are
+
+
+def test_contested_is_what_the_logits_say():
+    w = tensor([[1., 0.], [0., 1.], [-1., -1.]])
+    seen = contested(w, 8., .4, steps=72)
+    for i in (0, 17, 40, 71):
+        x = tensor([[math.cos(math.radians(seen.angle[i])), math.sin(math.radians(seen.angle[i]))]])
+        assert seen.winner[i] == angular_logits(x, w).argmax()
+        for k in range(3): assert_close(seen.own[i, k], angular_logits(x, w, torch.tensor([k]), 8., .4).softmax(1)[0, k])
+        assert seen.wedge[i] == (seen.own[i, seen.winner[i]] < .5)
+
+
+def test_angle_figure_draws_it():
+    x, y, _ = make(d=2, K=2)
+    left, right = angle_figure(fan(120), 8., .5, x=x, y=y).axes
+    assert left.get_title() == "wedges 28.6° wide" and right.get_title() == "s = 8, m = 28.6°"
+    seen = contested(fan(120), 8., .5)
+    for k in range(2): assert_close(torch.as_tensor(right.lines[2 * k].get_ydata()), seen.own[:, k])
+    quiver = next(q for q in left.collections if hasattr(q, "U"))
+    leaf = x.clone().requires_grad_()
+    grad, = torch.autograd.grad(loss(leaf, y, fan(120), 8., .5), leaf)
+    drawn = torch.stack([torch.as_tensor(quiver.U), torch.as_tensor(quiver.V)], 1).double()
+    assert_close(F.cosine_similarity(drawn, -grad), torch.ones(len(x), dtype=torch.float64))
+    assert angle_figure(fan(180), 1., 0.).axes[0].get_title() == "wedges 0.0° wide"
+
+
+X, Y, W = torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), torch.zeros(5, 3)
+BAD = [
+    (lambda: angular_logits(X[0], W), ValueError, r"x: expected non-empty features \(B, d\), got shape \(3,\)"),
+    (lambda: angular_logits(X[:0], W), ValueError, r"x: .*got shape \(0, 3\)"),
+    (lambda: angular_logits(X[None], W, Y), ValueError, r"x: .*got shape \(1, 4, 3\)"),
+    (lambda: angular_logits(X.long(), W), ValueError, "x: expected a floating-point dtype, got torch.int64"),
+    (lambda: angular_logits(X.tolist(), W), TypeError, "x: expected a tensor, got list"),
+    (lambda: angular_logits(X, W.numpy()), TypeError, "weight: expected a tensor, got ndarray"),
+    (lambda: angular_logits(X, W[0]), ValueError, r"weight: expected non-empty class vectors \(K, d\), got shape \(3,\)"),
+    (lambda: angular_logits(X, W[:0]), ValueError, r"weight: .*got shape \(0, 3\)"),
+    (lambda: angular_logits(X, W.int()), ValueError, "weight: expected a floating-point dtype, got torch.int32"),
+    (lambda: angular_logits(X, W[:, :2]), ValueError, "x: expected features of the class vectors' dimension 2, got 3"),
+    (lambda: angular_logits(X, W, [0] * 4), TypeError, "y: expected a tensor or None, got list"),
+    (lambda: angular_logits(X, W, Y.float()), ValueError, "y: expected class numbers of dtype torch.int64, got torch.float32"),
+    (lambda: angular_logits(X, W, F.one_hot(Y, 5)), ValueError, r"y: expected one label per feature, shape \(4,\), got \(4, 5\)"),
+    (lambda: angular_logits(X, W, Y[:2]), ValueError, r"y: .*got \(2,\)"),
+    (lambda: angular_logits(X, W, Y + 5), ValueError, "y: expected labels from 0 to 4, got 5 to 5"),
+    (lambda: angular_logits(X, W, Y - 1), ValueError, "y: expected labels from 0 to 4, got -1 to -1"),
+    (lambda: angular_logits(X, W, Y, s=0), ValueError, "s: expected a finite number above 0, got 0"),
+    (lambda: angular_logits(X, W, Y, s=float("inf")), ValueError, "s: .*got inf"),
+    (lambda: angular_logits(X, W, Y, m=28.6), ValueError, "m: expected a margin in radians, at least 0 and less than π, got 28.6"),
+    (lambda: angular_logits(X, W, Y, m=-.1), ValueError, "m: .*got -0.1"),
+    (lambda: angular_logits(X, W, Y, m=float("nan")), ValueError, "m: .*got nan"),
+    (lambda: AngularSoftmax(0, 5), ValueError, "in_features: expected a whole number of at least 1, got 0"),
+    (lambda: AngularSoftmax(3, 2.5), ValueError, "num_classes: expected a whole number of at least 1, got 2.5"),
+    (lambda: AngularSoftmax(3, True), ValueError, "num_classes: .*got True"),
+    (lambda: AngularSoftmax(3, 5, s=-1), ValueError, "s: expected a finite number above 0, got -1"),
+    (lambda: AngularSoftmax(3, 5, m=math.pi), ValueError, "m: expected a margin in radians"),
+    (lambda: AngularSoftmax(2, 5)(X), ValueError, "x: expected features of the class vectors' dimension 2, got 3"),
+    (lambda: AngularSoftmax(3, 5)(X, Y + 7), ValueError, "y: expected labels from 0 to 4, got 7 to 7"),
+    (lambda: contested(W), ValueError, r"weight: expected at least two class vectors \(K, 2\) in the plane, got shape \(5, 3\)"),
+    (lambda: contested(W[:1, :2]), ValueError, r"weight: .*got shape \(1, 2\)"),
+    (lambda: angle_figure(fan(90), x=X[:, :2]), ValueError, "y: expected together with x, got only one of the two"),
+    (lambda: angle_figure(fan(90), m=4.), ValueError, "m: expected a margin in radians"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(BAD)))
+def test_bad_input_is_named(number):
+    call, error, message = BAD[number]
+    with pytest.raises(error, match=message): call()
