@@ -4,7 +4,7 @@
 
 One row per training and seed: domain trained on, pictures, epochs, validation accuracy on that domain, test accuracy on every domain (balanced
 accuracy of seven classes). Data are the shipped 64 px faces. The diagonal is the target-trained reference. Settings (`EPOCHS`, `LR`, the network) were
-chosen on the validation sets; the test sets are read once, at the end. A seed is the network's start and the order of the samples. Goes on where it
+fixed in advance and not tuned, neither on validation nor on test sets. A seed is the network's start and the order of the samples. Goes on where it
 was interrupted: rows that are there are not trained again (delete the file after a change of the data).
 """
 import os

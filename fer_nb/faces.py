@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['ACTION_UNITS', 'AU_NAMES', 'SIDES', 'DISTANCE', 'HAIR_STYLES', 'DOMAINS', 'EMOTIONS', 'COMPOUND_EMOTIONS',
-           'EXPRESSIONS', 'CHUNK', 'ActionUnit', 'smoothstep', 'check_au', 'Head', 'rotation', 'project', 'rasterize',
-           'GBuffer', 'corner_weights', 'gather', 'flow_gradient', 'Identity', 'HairStyle', 'People', 'sample_identity',
-           'Scene', 'Domain', 'hair_shell', 'shade', 'photograph', 'develop', 'FaceRenderer', 'render',
-           'picture_distance', 'analysis_by_synthesis', 'Expression', 'au_distribution', 'au_figure', 'sample_au',
-           'render_manifest', 'Faces', 'sheet', 'contact_sheet', 'FaceSet', 'load_faces', 'matrix_figure',
+           'EXPRESSIONS', 'CHUNK', 'ActionUnit', 'smoothstep', 'check_au', 'Head', 'rotation', 'turn', 'project',
+           'rasterize', 'GBuffer', 'corner_weights', 'gather', 'flow_gradient', 'Identity', 'HairStyle', 'People',
+           'sample_identity', 'Scene', 'Domain', 'hair_shell', 'shade', 'photograph', 'develop', 'FaceRenderer',
+           'render', 'picture_distance', 'analysis_by_synthesis', 'Expression', 'au_distribution', 'au_figure',
+           'sample_au', 'render_manifest', 'Faces', 'sheet', 'contact_sheet', 'FaceSet', 'load_faces', 'matrix_figure',
            'displacement', 'explain', 'action_figure', 'expression_figure', 'Sitting', 'studio']
 
 # %% ../nbs/01_faces.ipynb #9cf2e339
@@ -255,6 +255,14 @@ def rotation(
             -cp * sy, sp, cp * cy]
     return torch.stack(rows, 1).view(-1, 3, 3)
 
+def turn(
+    mesh: Tensor, # (B, V, 3)
+    pose: Tensor, # (B, 3): yaw, pitch, roll in radians
+) -> Tensor: # (B, V, 3)
+    "Points in the camera's frame."
+    (x, y, z), R = mesh.unbind(-1), rotation(pose)[..., None]
+    return torch.stack([R[:, i, 0] * x + R[:, i, 1] * y + R[:, i, 2] * z for i in range(3)], -1)
+
 def project(
     mesh: Tensor, # (B, V, 3) turned head, camera frame
     scale: Tensor, # (B,), half the picture's sides a head unit takes
@@ -262,9 +270,10 @@ def project(
     size: int, # side of the picture in pixels
 ) -> Tensor: # (B, V, 3): column, row in pixels, nearness
     "Perspective: near points are spread, far ones drawn together."
-    near = DISTANCE / (DISTANCE - mesh[..., 2:])
-    flat = mesh[..., :2] * torch.tensor([1., -1.], dtype=mesh.dtype, device=mesh.device) * near * (scale[:, None, None] * size / 2)
-    return torch.cat([flat + (shift[:, None] + .5) * size, near], -1)
+    x, y, z = mesh.unbind(-1)
+    near = DISTANCE / (DISTANCE - z)
+    large = near * (scale[:, None] * size / 2)
+    return torch.stack([x * large + (shift[:, :1] + .5) * size, (shift[:, 1:] + .5) * size - y * large, near], -1)
 
 def _scan(column, row, near, triangles, center, seen): # plain loops: compiled by numba where it is installed
     size = len(center)
@@ -349,7 +358,7 @@ def rasterize(
     screen = screen.detach()
     if compiled is None: compiled = screen.device.type == "cpu" and _compiled_scan() is not None
     if compiled: return _scan_faces(screen, triangles, size)
-    step = max(1, (1 << (22 if screen.device.type == "cpu" else 26)) // (size * size * 6 + len(triangles)))
+    step = max(1, (1 << (22 if screen.device.type == "cpu" else 25)) // (size * size * 6 + len(triangles)))
     return torch.cat([_scan_candidates(s, triangles, size) for s in screen.split(step)])
 
 # %% ../nbs/01_faces.ipynb #ab70d6c8
@@ -1181,9 +1190,8 @@ class FaceRenderer(nn.Module):
     ) -> tuple[Tensor, Tensor]: # (B, V, 3) turned heads; (B, V, 3) column, row, nearness
         "Turn the heads and project them."
         t = lambda x: x.to(mesh.dtype)
-        with torch.autocast(mesh.device.type, enabled=False):
-            turned = mesh @ rotation(t(scene.pose)).transpose(1, 2)
-            return turned, project(turned, t(scene.scale), t(scene.shift), size)
+        turned = turn(mesh, t(scene.pose))
+        return turned, project(turned, t(scene.scale), t(scene.shift), size)
 
     def landmarks(
         self,
@@ -1205,7 +1213,7 @@ class FaceRenderer(nn.Module):
     ) -> tuple[Tensor, Tensor]: # (B, V, 3) turned heads; (B, V, 3) column, row, nearness
         "Where every point of the heads is, hair and all."
         turned, screen = self.project(self.head.mesh(au, identity, scene.gaze, hair_shell(self.head, identity)[0]), scene, size)
-        return turned, screen - F.pad(self.head.recess[:, None], (2, 0))
+        return turned, torch.cat([screen[..., :2], screen[..., 2:] - self.head.recess[:, None]], -1)
 
     def gbuffer(
         self,
@@ -1234,7 +1242,7 @@ class FaceRenderer(nn.Module):
         if self.head.vertices.dtype not in (torch.float32, torch.float64): raise ValueError(f"renderer: expected float32 or float64, got {self.head.vertices.dtype}")
         au = au.to(self.head.vertices.dtype)
         fine = size * self.samples
-        portion = max(1, (1 << (18 if au.device.type == "cpu" else 24)) // fine**2)
+        portion = max(1, (1 << (17 if au.device.type == "cpu" else 23)) // fine**2)
         pictures = [au.new_zeros(0, 3, size, size)]
         with torch.autocast(au.device.type, enabled=False): # points need all their digits
             for a, who, how in _portions(max(64, portion), au, identity, scene):
