@@ -120,7 +120,8 @@ class Head(nn.Module):
         keep("looks", torch.stack([units[f"eyeLook{way}{side}"] for way in ("Out", "In", "Up", "Down") for side in SIDES]).flatten(1))
         for name, t in self._masks(data, drawn, torch.as_tensor(lash)).items(): keep(f"mask_{name}", t)
         keep("middle", ((self.vertices[:, 2] > .9) & (self.vertices[:, 1] > 6.2) & (self.part == 0)).float()) # the face proper: it centers and scales a head
-        keep("recess", ((self.part >= 3) | (self.mask_inside_mouth > .5)).float() * .01) # nearness taken off in front of the lens: what is in the mouth never pierces the chin
+        mouth, eye = (self.part >= 3) | (self.mask_inside_mouth > .5), (self.part == 1) | (self.part == 2)
+        keep("recess", .01 * mouth + .002 * eye) # nearness taken off before the lens: nothing in the mouth pierces the chin, no eye its lid
         for name, t in self._rings().items(): keep(name, t)
         keep("base_normals", self.normals(self.vertices[None])[0])
         self.landmark_vertices = self._landmarks()

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 import fer_nb.faces as faces
 from fer_nb.faces import (ACTION_UNITS, AU_NAMES, DISTANCE, DOMAINS, FaceRenderer, GBuffer, Head, analysis_by_synthesis, check_au, corner_weights, flow_gradient,
-                          gather, picture_distance, project, rasterize, render, rotation, sample_identity, shade, smoothstep)
+                          gather, picture_distance, project, rasterize, render, rotation, sample_identity, shade, smoothstep, turn)
 from fer_nb.wmnist import data_file
 
 torch.set_num_threads(1)
@@ -211,13 +211,15 @@ def test_heads_are_centered_and_of_one_size(head):
 def test_rotation_by_hand():
     quarter = math.pi / 2
     nose, up, left = torch.tensor([0., 0, 1]), torch.tensor([0., 1, 0]), torch.tensor([1., 0, 0])
-    turn = lambda *pose: rotation(torch.tensor([pose]))[0]
-    assert_close(turn(quarter, 0., 0.) @ nose, left, atol=1e-6, rtol=0) # yaw > 0: to the viewer's right
-    assert_close(turn(0., quarter, 0.) @ nose, -up, atol=1e-6, rtol=0) # pitch > 0: a nod
-    assert_close(turn(0., 0., quarter) @ left, up, atol=1e-6, rtol=0) # roll > 0: counter-clockwise
+    turned = lambda point, *pose: turn(point[None, None], torch.tensor([pose]))[0, 0]
+    assert_close(turned(nose, quarter, 0., 0.), left, atol=1e-6, rtol=0) # yaw > 0: to the viewer's right
+    assert_close(turned(nose, 0., quarter, 0.), -up, atol=1e-6, rtol=0) # pitch > 0: a nod
+    assert_close(turned(left, 0., 0., quarter), up, atol=1e-6, rtol=0) # roll > 0: counter-clockwise
     pose = numbers(4, 3).double()
     R = rotation(pose)
     assert_close(R @ R.transpose(1, 2), torch.eye(3).double().expand(4, 3, 3))
+    points = numbers(4, 7, 3, seed=1).double()
+    assert_close(turn(points, pose), points @ R.transpose(1, 2))
     assert_close(R, rotation(pose * torch.tensor([0, 0, 1])) @ rotation(pose * torch.tensor([0, 1, 0])) @ rotation(pose * torch.tensor([1, 0, 0])))
 
 
@@ -272,6 +274,7 @@ def test_rasteriser_by_hand():
         assert rasterize(screen, one, 4, compiled=compiled)[0].tolist() == [[0, -1, -1, -1], [0, 0, -1, -1], [0, 0, 0, -1], [0, 0, 0, 0]]
         assert (rasterize(screen, one.flip(1), 4, compiled=compiled) == -1).all() # seen from behind
         assert (rasterize(screen + 100, one, 4, compiled=compiled) == -1).all() and (rasterize(screen * math.nan, one, 4, compiled=compiled) == -1).all()
+        assert rasterize(screen, one.repeat(2, 1), 4, compiled=compiled).max() == rasterize(screen, one.repeat(2, 1), 4, compiled=compiled)[0, 3, 0] == 1 # of two equally near the later
         near = torch.cat([screen, screen + torch.tensor([0, 0, .1])], 1) # the same triangle twice, the second nearer, whatever the order
         for order in ([[0, 1, 2], [3, 4, 5]], [[3, 4, 5], [0, 1, 2]]): assert (rasterize(near, torch.tensor(order), 4, compiled=compiled)[0, 3] == order.index([3, 4, 5])).all()
 
@@ -325,7 +328,7 @@ def test_smooth_parts_pass_gradcheck():
     shape, age = (.1 + .1 * numbers(1, 92)).double().requires_grad_(), torch.tensor([.4]).double().requires_grad_()
     assert check(lambda s, t: (head.mesh(au.detach(), replace(person, shape=s, age=t)) * direction).sum(), shape, age)
     pose = torch.tensor([[.2, -.1, .3]]).double().requires_grad_()
-    assert check(lambda p: project(head.vertices[None] @ rotation(p).transpose(1, 2), torch.tensor([.5]), torch.zeros(1, 2), 64), pose)
+    assert check(lambda p: project(turn(head.vertices[None], p), torch.tensor([.5]), torch.zeros(1, 2), 64), pose)
     assert check(head.normals, head.vertices[None].clone().requires_grad_())
     x, y, q = torch.tensor([[-1.], [4], [.5]]).double().requires_grad_(), torch.tensor([[2.], [1.5], [-3]]).double().requires_grad_(), torch.tensor([[1.], [1.1], [.9]]).double().requires_grad_()
     assert torch.autograd.gradcheck(corner_weights, (x, y, q))
