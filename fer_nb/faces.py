@@ -80,8 +80,8 @@ def smoothstep(
     x: Tensor, # anything
 ) -> Tensor: # 0 … 1
     "A soft threshold: 0 before `low`, 1 after `high`, smooth between."
-    t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    t = (x - low).mul_(1 / (high - low)).clamp_(0, 1) # in place: it is called for every pixel, dozens of times
+    return (t * t).mul_(torch.rsub(t, 3, alpha=2))
 
 def check_au(
     au: Tensor, # (B, 18), or (B, 2, 18) for the person's left and right side
@@ -120,8 +120,7 @@ class Head(nn.Module):
         keep("looks", torch.stack([units[f"eyeLook{way}{side}"] for way in ("Out", "In", "Up", "Down") for side in SIDES]).flatten(1))
         for name, t in self._masks(data, drawn, torch.as_tensor(lash)).items(): keep(f"mask_{name}", t)
         keep("middle", ((self.vertices[:, 2] > .9) & (self.vertices[:, 1] > 6.2) & (self.part == 0)).float()) # the face proper: it centers and scales a head
-        mouth, eye = (self.part >= 3) | (self.mask_inside_mouth > .5), (self.part == 1) | (self.part == 2)
-        keep("recess", .01 * mouth + .002 * eye) # nearness taken off before the lens: nothing in the mouth pierces the chin, no eye its lid
+        keep("recess", ((self.part >= 3) | (self.mask_inside_mouth > .5)).float() * .01) # nearness taken off in front of the lens: what is in the mouth never pierces the chin
         for name, t in self._rings().items(): keep(name, t)
         keep("base_normals", self.normals(self.vertices[None])[0])
         self.landmark_vertices = self._landmarks()
@@ -372,7 +371,7 @@ class GBuffer(NamedTuple):
     normal: Tensor # (P, 3): unit, camera frame (x right, y up, z to the camera); differentiable
     part: Tensor # (P,) uint8: 0 skin, 1 left eye, 2 right eye, 3 teeth, 4 tongue
     channel: dict[str, Tensor] # (P,) each: the head's masks
-    screen: Tensor # (P, 3): column and row of the surface point seen, and its nearness; moves with the surface
+    screen: Tensor | None # (P, 3): column and row of the surface point seen, and its nearness; moves with the surface; None where nothing needs a gradient
     size: int # side of the pictures in pixels
 
 def corner_weights(
@@ -394,17 +393,17 @@ def gather(
     B, V = mesh.shape[:2]
     index = (seen >= 0).nonzero()
     face, row, column = index.unbind(1)
-    triangle = seen.flatten().index_select(0, (face * seen.shape[1] + row) * seen.shape[2] + column).long()
-    corners = head.triangles.index_select(0, triangle) # (P, 3)
-    own = corners + face[:, None] * V # rows of a (B V, …) table
+    triangle = seen.flatten().index_select(0, (face * seen.shape[1] + row) * seen.shape[2] + column)
+    corners = head.triangles.int().index_select(0, triangle) # (P, 3); four bytes each, since memory is what this step waits for
+    own = corners + (face * V).int()[:, None] # rows of a (B V, …) table
     x, y, near = screen.detach().reshape(B * V, 3).t().contiguous().index_select(1, own.t().flatten()).view(3, 3, -1)
     weights = corner_weights(x - (column + .5).to(x.dtype), y - (row + .5).to(x.dtype), near)
     mix = lambda rows, table: F.embedding_bag(rows, table, per_sample_weights=weights, mode="sum").t().contiguous() # a row of P numbers for each column of the table
     fixed = mix(corners, torch.cat([head.vertices, *(getattr(head, f"mask_{n}")[:, None] for n in head.mask_names)], 1))
     x, y, z = mix(own, head.normals(mesh).reshape(B * V, 3))
     normal = torch.stack([x, y, z]) * (x * x + y * y + z * z).clamp(min=1e-12).rsqrt()
-    point = mix(own, screen.reshape(B * V, 3))
-    return GBuffer(index, triangle, weights, fixed[:3].t(), normal.t(), head.part[corners[:, 0]], dict(zip(head.mask_names, fixed[3:])), point.t(), seen.shape[-1])
+    point = mix(own, screen.reshape(B * V, 3)).t() if screen.requires_grad else None
+    return GBuffer(index, triangle.long(), weights, fixed[:3].t(), normal.t(), head.part.index_select(0, corners[:, 0]), dict(zip(head.mask_names, fixed[3:])), point, seen.shape[-1])
 
 # %% ../nbs/01_faces.ipynb #c91a8a1f
 def flow_gradient(
@@ -412,7 +411,7 @@ def flow_gradient(
     g: GBuffer,
 ) -> Tensor: # the same values
     "Add nothing to a picture, and to its gradient what the surfaces carry along when they move."
-    if not (torch.is_grad_enabled() and g.screen.requires_grad): return picture
+    if not torch.is_grad_enabled() or g.screen is None: return picture
     (face, row, column), size, still = g.index.unbind(1), g.size, picture.detach()
     pixel = (face * size + row) * size + column
     canvas = lambda t: t.new_zeros(len(picture) * size**2).index_copy(0, pixel, t).view(-1, size, size)
