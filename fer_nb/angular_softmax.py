@@ -72,12 +72,13 @@ def angular_logits(
     _check_settings(s, m)
     x, weight = _check(x, weight, y)
     u, w = _unit(x)[0], _unit(weight)[0]
-    with torch.autocast(x.device.type, enabled=False): cos = F.linear(u, w)
-    if y is None or m == 0: return s * cos
-    near = cos.gather(1, y[:, None])[:, 0]
-    strict = near * math.cos(m) - _sine(u, w[y]) * math.sin(m)
-    if monotone: strict = torch.where(near < -math.cos(m), near - m * math.sin(m), strict)
-    return s * cos.scatter(1, y[:, None], strict[:, None])
+    with torch.autocast(x.device.type, enabled=False): logits = F.linear(s * u, w)
+    if y is None or m == 0: return logits
+    own = w[y]
+    cos = (u * own).sum(1)
+    strict = cos * math.cos(m) - _sine(u, own) * math.sin(m)
+    if monotone: strict = torch.where(cos < -math.cos(m), cos - m * math.sin(m), strict)
+    return logits.scatter(1, y[:, None], s * strict[:, None])
 
 # %% ../nbs/15_angular_softmax.ipynb #62f4d3be
 class AngularSoftmax(nn.Module):

@@ -274,8 +274,10 @@ def test_nothing_larger_than_the_logits():
 # ---- the head
 
 def test_the_head_is_the_function():
-    x, y, _ = make()
+    _, y, _ = make()
     head = AngularSoftmax(3, 5, 8., .3, monotone=True).double()
+    x = make()[0] / 10 - head.weight.detach()[y]                                                 # on the far side, where the forms differ
+    assert (head(x, y) - angular_logits(x, head.weight, y, 8., .3)).abs().max() > .1
     assert torch.equal(head(x, y), angular_logits(x, head.weight, y, 8., .3, True)) and torch.equal(head(x), angular_logits(x, head.weight, s=8.))
     head.s, head.m, head.monotone = 16., .1, False                                              # sliders move them while it trains
     assert torch.equal(head(x, y), angular_logits(x, head.weight, y, 16., .1))
@@ -370,6 +372,8 @@ def test_contested_is_what_the_logits_say():
         assert seen.winner[i] == angular_logits(x, w).argmax()
         for k in range(3): assert_close(seen.own[i, k], angular_logits(x, w, torch.tensor([k]), 8., .4).softmax(1)[0, k])
         assert seen.wedge[i] == (seen.own[i, seen.winner[i]] < .5)
+    falling = contested(w, 8., .4, monotone=True, steps=72)
+    assert (falling.own <= seen.own).all() and (falling.own < seen.own).any()
 
 
 def test_angle_figure_draws_it():
