@@ -1,6 +1,5 @@
 "The face detector and the 68 landmarks: fer_nb.preprocessing, from the installed package."
 import hashlib
-import importlib.util
 import subprocess
 import sys
 import urllib.error
@@ -16,11 +15,11 @@ from safetensors.torch import load_file
 from torchvision.ops import batched_nms, box_iou
 from torchvision.transforms.v2 import functional as TF
 
+import build_mtcnn
 import fer_nb.preprocessing as room
 from fer_nb.preprocessing import Detection, Detector, detect, faces_figure, landmarks68, read_image, steps_figure, to_gray
 from fer_nb.wmnist import data_file
 
-ROOT = Path(__file__).parents[1]
 # what facenet-pytorch 2.6.0's own MTCNN (minsize 40, its default thresholds) says about the two photographs: box, five landmarks
 PEER = {"hopper": ([163.7, 105.8, 347.6, 344.0], [[220.3, 189.9], [308.5, 187.1], [269.2, 238.9], [230.4, 282.6], [306.8, 279.6]]),
         "astronaut": ([180.3, 60.7, 268.4, 172.2], [[205.4, 101.5], [246.9, 103.1], [225.1, 129.2], [201.2, 139.6], [245.1, 141.1]])}
@@ -53,14 +52,7 @@ def test_weights_travel_with_a_licence():
     text = data_file("mtcnn_LICENSE.txt").read_text(encoding="utf-8")
     assert "MIT License" in text and "Timothy Esler" in text and "2016" in text
 
-@pytest.fixture(scope="module")
-def builder():
-    spec = importlib.util.spec_from_file_location("build_mtcnn", ROOT/"tools"/"build_mtcnn.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-def toy_wheel(path, builder):
+def toy_wheel(path):
     "A wheel like facenet-pytorch's, with random weights"
     g = torch.Generator().manual_seed(0)
     r = lambda *shape: torch.randn(*shape, generator=g)
@@ -80,11 +72,11 @@ def toy_wheel(path, builder):
         wheel.writestr("facenet_pytorch-2.6.0.dist-info/LICENSE.md", "some licence")
     return nets
 
-def test_builder_repacks_and_gives_the_same_bytes_twice(tmp_path, builder):
-    nets, bytes_ = toy_wheel(tmp_path/"toy.whl", builder), []
+def test_builder_repacks_and_gives_the_same_bytes_twice(tmp_path):
+    nets, bytes_ = toy_wheel(tmp_path/"toy.whl"), []
     for name in ("a", "b"):
         (tmp_path/name).mkdir()
-        bytes_.append(builder.build(tmp_path/"toy.whl", tmp_path/name).read_bytes())
+        bytes_.append(build_mtcnn.build(tmp_path/"toy.whl", tmp_path/name).read_bytes())
     assert bytes_[0] == bytes_[1] and "facenet-pytorch 2.6.0" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text() and "some licence" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text()
     ours, theirs = load_file(tmp_path/"a"/"mtcnn.safetensors"), nets["rnet"]
     map_ = torch.randn(5, 64, 3, 3).double()   # the original reads a map by columns, channels last
@@ -93,10 +85,10 @@ def test_builder_repacks_and_gives_the_same_bytes_twice(tmp_path, builder):
     detector = Detector()
     detector.load_state_dict(ours)
 
-def test_builder_refuses_other_layers(tmp_path, builder):
-    nets = toy_wheel(tmp_path/"toy.whl", builder)
+def test_builder_refuses_other_layers(tmp_path):
+    nets = toy_wheel(tmp_path/"toy.whl")
     nets["onet"]["extra.weight"] = torch.zeros(1)
-    with pytest.raises(ValueError, match="onet: expected no other layers"): builder.repack(nets)
+    with pytest.raises(ValueError, match="onet: expected no other layers"): build_mtcnn.repack(nets)
 
 
 # ---- what the networks see

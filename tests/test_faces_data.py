@@ -1,12 +1,10 @@
 "Expressions, the Faces data set, the shipped pictures and the tool that builds them: fer_nb.faces, from the installed package."
 import csv
-import importlib.util
 import io
 import math
 import pickle
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,13 +13,13 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 from torch.utils.data import DataLoader, Subset
 
+import build_faces
 from fer_nb import faces as rooms
 from fer_nb.faces import (AU_NAMES, CHUNK, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS, EXPRESSIONS, Faces, au_distribution, au_figure, contact_sheet,
                           load_faces, matrix_figure, render_manifest, sample_au, sheet)
 from fer_nb.wmnist import data_file, wild_subset
 
 quick = settings(max_examples=25, deadline=None, derandomize=True)
-ROOT = Path(__file__).parents[1]
 COLUMN = {name: k for k, name in enumerate(AU_NAMES)}
 SPLITS = ("train", "validation", "test")
 
@@ -303,10 +301,10 @@ def test_shipped_is_what_the_renderer_makes(domain, shipped):
     "A chunk of the manifest, rendered again and compressed again."
     archive, rows = shipped
     rows = [row for row in rows if row["domain"] == domain and row["split"] == "test"][:8]
-    tool, again = the_tool(), render_manifest(rows)
+    again = render_manifest(rows)
     for picture, row in zip(again, rows):
         stored = archive.read(row["file"])
-        now, then = (torch.from_numpy(np.asarray(Image.open(io.BytesIO(b)).convert("RGB")).copy()).permute(2, 0, 1) for b in (tool.jpeg(picture), stored))
+        now, then = (torch.from_numpy(np.asarray(Image.open(io.BytesIO(b)).convert("RGB")).copy()).permute(2, 0, 1) for b in (build_faces.jpeg(picture), stored))
         assert (now.int() - then.int()).abs().float().mean() < .3, row["file"]   # a gray level in the picture may move a JPEG coefficient by one step
         assert (picture.int() - then.int()).abs().float().mean() < 6, row["file"]   # what the compression costs
 
@@ -331,30 +329,24 @@ def test_bad_archives(tmp_path):
 
 # ---- the tool
 
-def the_tool():
-    spec = importlib.util.spec_from_file_location("build_faces", ROOT/"tools/build_faces.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 def test_tool_builds_the_same_bytes_twice(tmp_path):
-    tool, sizes = the_tool(), {"wild_gray": (dict(train=9, test=7), 1), "lab_color": (dict(train=1), None)}
+    sizes = {"wild_gray": (dict(train=9, test=7), 1), "lab_color": (dict(train=1), None)}
     paths = []
     for name in "ab":
         (tmp_path/name).mkdir()
-        paths.append(tool.build(tmp_path/name, sizes))
+        paths.append(build_faces.build(tmp_path/name, sizes))
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert "7 lab_color" in (tmp_path/"a/faces_LICENSE.txt").read_text(encoding="utf-8")
     with zipfile.ZipFile(paths[0]) as archive:
         rows = [row for row in csv.DictReader(io.TextIOWrapper(archive.open("manifest.csv"), encoding="utf-8")) if row["split"] == "train"]
-        assert [tool.jpeg(picture) for picture in render_manifest(rows)] == [archive.read(row["file"]) for row in rows]   # the same chunks: the same bytes
+        assert [build_faces.jpeg(picture) for picture in render_manifest(rows)] == [archive.read(row["file"]) for row in rows]   # the same chunks: the same bytes
     faces, made = Faces("wild_gray", people=9, pictures=1), load_faces("wild_gray", path=paths[0])
     assert made.labels.equal(faces.targets) and made.au.equal(faces.au) and made.identities.equal(faces.identities)
     assert (made.images.int() - faces.tensors()[0].int()).abs().float().mean() < 6
 
 def test_sizes_of_the_shipped_set(shipped):
     sizes = {d: {s: sum(row["domain"] == d and row["split"] == s for row in shipped[1]) for s in SPLITS} for d in DOMAINS}
-    assert sizes == {d: {s: n * (k or 7) for s, n in people.items()} for d, (people, k) in the_tool().SIZES.items()}
+    assert sizes == {d: {s: n * (k or 7) for s, n in people.items()} for d, (people, k) in build_faces.SIZES.items()}
 
 
 # ---- pictures of them

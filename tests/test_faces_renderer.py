@@ -3,7 +3,6 @@ import importlib.util
 import math
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +11,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings, strategies as st
 from torch.testing import assert_close
 
+import build_head
 import fer_nb.faces as faces
 from fer_nb.faces import (ACTION_UNITS, AU_NAMES, DISTANCE, DOMAINS, FaceRenderer, GBuffer, Head, analysis_by_synthesis, check_au, corner_weights, flow_gradient,
                           gather, picture_distance, project, rasterize, render, rotation, sample_identity, shade, smoothstep, turn)
 from fer_nb.wmnist import data_file
+from packing import write_npz
 
 torch.set_num_threads(1)
-TOOL = Path(__file__).parents[1] / "tools" / "build_head.py"
 HAVE_NUMBA = importlib.util.find_spec("numba") is not None
 PATHS = [False, True] if HAVE_NUMBA else [False]
 
@@ -58,20 +58,16 @@ def test_asset_is_small_dated_and_licensed():
         assert data["triangles"].max() == len(data["vertices"]) - 1 and set(data["part"]) == {0, 1, 2, 3, 4, 5}
 
 
-@pytest.mark.skipif(not TOOL.exists(), reason="the tools are in the checkout only")
 def test_builder_reads_meshes_and_targets(tmp_path):
-    spec = importlib.util.spec_from_file_location("build_head", TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    vertices, uv, groups = tool.read_mesh("# x\nv 0 6 1\nv 1 6 1\nv 1 7 1\nv 0 7 1\nvt .1 .2\ng body\nf 1/1 2/1 3/1 4/1\ng joint-x\nf 1/1 2/1 3/1 4/1\n")
+    vertices, uv, groups = build_head.read_mesh("# x\nv 0 6 1\nv 1 6 1\nv 1 7 1\nv 0 7 1\nvt .1 .2\ng body\nf 1/1 2/1 3/1 4/1\ng joint-x\nf 1/1 2/1 3/1 4/1\n")
     assert vertices.shape == (4, 3) and uv.tolist() == [[pytest.approx(.1), pytest.approx(.2)]]
-    kept = tool.cut_head(vertices, groups)
+    kept = build_head.cut_head(vertices, groups)
     assert kept == [([(0, 0), (1, 0), (2, 0), (3, 0)], 0)]
-    assert tool.cut_head(vertices - [0, 2, 0], groups) == [] # below the neck
-    moved = tool.read_target(b"# a comment\n1 .001 -2 0\n3 0 0 .5\n", np.array([1, 3]), 4)
+    assert build_head.cut_head(vertices - [0, 2, 0], groups) == [] # below the neck
+    moved = build_head.read_target(b"# a comment\n1 .001 -2 0\n3 0 0 .5\n", np.array([1, 3]), 4)
     assert moved.tolist() == [[1, -2000, 0], [0, 0, 500]]
-    with pytest.raises(ValueError, match="finer"): tool.read_target(b"1 .0005 0 0\n", np.array([1]), 2)
-    for name in ("a.npz", "b.npz"): tool.write_npz(tmp_path / name, dict(x=np.arange(3)))
+    with pytest.raises(ValueError, match="finer"): build_head.read_target(b"1 .0005 0 0\n", np.array([1]), 2)
+    for name in ("a.npz", "b.npz"): write_npz(tmp_path / name, dict(x=np.arange(3)))
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 

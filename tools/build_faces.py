@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from fer_nb.faces import DOMAINS, Faces
+from packing import member
 
 QUALITY = 85 # JPEG, full color resolution
 LAB, WILD = (dict(train=80, validation=10, test=20), None), (dict(train=1800, validation=200, test=350), 1) # people per split; pictures of each: all 7 emotions, or one
@@ -37,13 +38,6 @@ def jpeg(picture):
     return buffer.getvalue()
 
 
-def member(name, kind):
-    "A zip member that always has the same date and rights."
-    info = zipfile.ZipInfo(name) # dated 1980-01-01
-    info.create_system, info.external_attr, info.compress_type = 3, 0o644 << 16, kind
-    return info
-
-
 def build(out, sizes=SIZES, progress=False):
     "Write faces_64.zip and faces_LICENSE.txt to the folder `out`; sizes: domain -> (split -> people, pictures of each)."
     out, table, counts = Path(out), [], {}
@@ -61,7 +55,7 @@ def build(out, sizes=SIZES, progress=False):
         writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: 0 if value == 0 else value for key, value in row.items()} for row in table)
-        archive.writestr(member("manifest.csv", zipfile.ZIP_DEFLATED), text.getvalue(), compresslevel=9)
+        archive.writestr(member("manifest.csv"), text.getvalue(), compresslevel=9)
     notice = NOTICE.format(count=len(table), domains=", ".join(f"{n:,} {domain}" for domain, n in counts.items()))
     (out/"faces_LICENSE.txt").write_text(notice, encoding="utf-8", newline="\n")
     return out/"faces_64.zip"

