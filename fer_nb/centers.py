@@ -107,9 +107,9 @@ def center_delta(
 def _unit(
     c: torch.Tensor, # vectors (K, d)
 ) -> tuple[torch.Tensor, torch.Tensor]: # unit vectors (K, d), lengths (K, 1): infinite for a zero vector
-    "Unit vectors and lengths, safe for tiny and huge vectors; a zero vector stays zero and nothing turns it."
+    "Unit vectors and lengths, safe for tiny and huge vectors; a zero vector stays zero and nothing turns it, nor one so small that 1 / length, its gradient, overflows."
     largest = c.detach().abs().amax(1, keepdim=True)
-    zero = largest == 0
+    zero = largest < torch.finfo(c.dtype).tiny / torch.finfo(c.dtype).eps
     scaled = c / torch.where(zero, 1, largest) # squares of what is at most 1 neither overflow nor vanish
     length = torch.where(zero, 1, scaled.square().sum(1, keepdim=True)).sqrt()
     return torch.where(zero, 0, scaled / length), torch.where(zero, float("inf"), length * largest)
@@ -141,6 +141,14 @@ def _apart_delta(
     others = unit.sum(0) - unit
     return lam1 / (len(c) - 1) * (others - (others * unit).sum(1, keepdim=True) * unit) / length
 
+def _island_step(
+    pull: torch.Tensor, # sums per class (K, d)
+    n: torch.Tensor, # counts (K, 1)
+    apart: torch.Tensor, # the part between centres (K, d)
+) -> torch.Tensor: # (K, d)
+    "The damped mean plus the turn away from the other centres."
+    return damped_mean(pull, n) + apart
+
 def island_delta(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), int64
@@ -154,7 +162,7 @@ def island_delta(
     Source: Cai et al. 2018"""
     x, c = check_batch(x, y, c)
     if len(c) < 2: raise ValueError(f"c: expected at least 2 centres to keep apart, got {len(c)}")
-    return damped_mean(*center_sums(x, y, c)) + _apart_delta(c, check_weight("lam1", lam1))
+    return _island_step(*center_sums(x, y, c), _apart_delta(c, check_weight("lam1", lam1)))
 
 # %% ../nbs/10_centers.ipynb #3c66c88e
 def processes() -> int:
@@ -267,9 +275,7 @@ class IslandLoss(MovingCenters):
         "The loss with the centres c(t); in training they then move to c(t+1)."
         x, c = check_batch(x, y, self.current())
         loss = island_loss(x, y, c, self.lam1)
-        if self.moving:
-            apart = _apart_delta(c, self.lam1)
-            self.move(lambda *sums: damped_mean(*sums) + apart, loss, *center_sums(x.detach(), y, c))
+        if self.moving: self.move(_island_step, loss, *center_sums(x.detach(), y, c), _apart_delta(c, self.lam1) / processes())
         return loss
 
 # %% ../nbs/10_centers.ipynb #f72a8843

@@ -357,3 +357,22 @@ def test_force_field_draws_what_forces_says():
     assert len(on_points.U) == len(x)
     empty = [q for q in figure.axes[1].collections if hasattr(q, "U")]
     assert all(len(q.U) == 0 for q in empty)    # the island term acts on centres, not on samples
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_centers_too_small_for_a_finite_gradient_count_as_zero(dtype):
+    info = torch.finfo(dtype)
+    edge = info.tiny / info.eps
+    start = torch.tensor([[1., 0.], [3., 4.], [0., -2.]], dtype=dtype)
+    x, y = torch.zeros(2, 2, dtype=dtype), torch.tensor([0, 2])
+    for size in (info.tiny * info.eps, info.tiny / 100, info.tiny, edge / 8, edge / 3, edge, 10 * edge):   # the first three are subnormal or nearly
+        c = start.clone()
+        c[1] = torch.tensor([3 * size, 4 * size], dtype=dtype)
+        c.requires_grad_()
+        loss = island_loss(x, y, c, 1e3)
+        loss.backward()
+        delta = island_delta(x, y, c.detach(), 1e3)
+        assert c.grad.isfinite().all() and delta.isfinite().all(), size
+        alive = 4 * size >= edge
+        assert c.grad[1].any() == delta[1].any() == alive, size
+        assert_close(loss.item(), 1 / 4 + 4 / 4 + 1e3 * (6 + (2 * (.6 - .8) if alive else 0)), rtol=1e-5, atol=0)

@@ -7,11 +7,13 @@ from torch.testing import assert_close
 
 from fer_nb.centers import CenterLoss, IslandLoss
 from fer_nb.dda import DDALoss
+from fer_nb.separate_loss import SeparateLoss
 
 K, D, STEPS = 5, 3, 3
 KINDS = {
     "center": lambda: CenterLoss(K, D),
     "island": lambda: IslandLoss(K, D, lam1=.1),
+    "separate": lambda: SeparateLoss(K, D),
     "dda": lambda: DDALoss(K, D),
     "dda, code": lambda: DDALoss(K, D, scaling="code"),
     "dda, autograd": lambda: DDALoss(K, D, centers="autograd"),
@@ -43,7 +45,7 @@ def worker(rank, store, folder):
     out = {kind: train(kind, slice(rank * 4, rank * 4 + 4), nn.parallel.DistributedDataParallel) for kind in KINDS}
     # shares of different size, and processes that started from different centres
     x, y = data(9)
-    for kind in ("center", "dda"):
+    for kind in ("center", "island", "dda", "separate"):
         torch.manual_seed(0)
         uneven = KINDS[kind]().double()
         uneven(x[:2, :D] if rank == 0 else x[2:, :D], y[:2] if rank == 0 else y[2:])
@@ -70,7 +72,7 @@ def test_two_processes_equal_one(tmp_path):
             assert torch.equal(ours, theirs), kind
             assert_close(ours, alone, rtol=1e-10, atol=1e-12, msg=lambda m: f"{kind}: {m}")
     x, y = data(9)
-    for kind in ("center", "dda"):
+    for kind in ("center", "island", "dda", "separate"):
         torch.manual_seed(0)
         alone = KINDS[kind]().double()
         start = alone.centers.clone()
