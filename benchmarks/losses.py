@@ -2,13 +2,12 @@
 
 Every contestant runs in a process of its own, in turns, two rounds; time is the best CPU time of one thread (on a GPU: wall time), memory the growth
 of the peak. The error is that of the gradient in float32 with all points 1,000 away from the origin, against float64. Writes the section "Losses" of
-RESULTS.md. For the peer: `pip install pytorch-metric-learning` (its ProxyNCALoss without normalisation is twice the DDA loss with learned centres;
+RESULTS.md. For the peer: `pip install pytorch-metric-learning`; without it the section says so (its ProxyNCALoss without normalisation is twice the DDA loss with learned centres;
 for centre loss and island loss we know of no maintained package). About two minutes; the plain implementation needs 10 GB.
 """
-import argparse, json, os, platform, resource, statistics, subprocess, sys, time
-from pathlib import Path
+import statistics, subprocess, sys
 
-from results import write_section
+from results import contest, machine, measure, ratio
 
 B, D, K = 1024, 512, 1000
 
@@ -72,23 +71,11 @@ def batch(device, norm=0.):
     return x.to(device).requires_grad_(), y.to(device), c.to(device)
 
 
-def measure(name, device):
+def one(name, device):
     "Milliseconds, peak megabytes and gradient error of one contestant."
-    import torch
-    torch.set_num_threads(1)
-    gpu = device == "cuda"
     x, y, c = batch(device)
-    forward = contestant(name, x, y, c)
-    (contestant("tied linear layer", x[:8], y[:8], c)()).backward()      # load the libraries before the memory is read
-    x.grad = None
-    peak = (lambda: torch.cuda.max_memory_allocated() / 2 ** 20) if gpu else (lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    clock, wait = (time.perf_counter, torch.cuda.synchronize) if gpu else (time.process_time, lambda: None)
-    before, times = peak(), []
-    for _ in range(1 if "plain" in name else 10): # two rounds: the plain ones are slow
-        wait(); start = clock()
-        forward().backward()
-        wait(); times.append(clock() - start)
-    result = {"ms": 1000 * min(times), "mb": peak() - before}
+    forward, warm_up = contestant(name, x, y, c), contestant("tied linear layer", x.detach()[:8].requires_grad_(), y[:8], c)
+    result = measure(lambda: forward().backward(), lambda: warm_up().backward(), device, repeats=1 if "plain" in name else 10)  # two rounds: the plain ones are slow
     if "step" in name or "DDALoss" in name or "plain" in name: return result
     x, y, c = batch(device, norm=1000.)
     contestant(name, x, y, c)().backward()
@@ -104,36 +91,15 @@ def import_ms():
     return statistics.median(float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(7))
 
 
-def machine(device):
-    import torch
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    cpu = next((l.split(": ")[1] for l in lines if l.startswith("model name")), platform.processor())
-    gpu = f", {torch.cuda.get_device_name()}" if device == "cuda" else ""
-    return f"{cpu}, {os.cpu_count()} cores{gpu}, Python {platform.python_version()}, torch {torch.__version__}"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--one", help="measure one contestant (used by the program itself)")
-    args = parser.parse_args()
-    if args.one: return print(json.dumps(measure(args.one, args.device)))
-    best = {}
-    for _ in range(2):
-        for name in NAMES:
-            run = subprocess.run([sys.executable, __file__, "--one", name, "--device", args.device], capture_output=True, text=True)
-            if run.returncode: print(name, run.stderr.splitlines()[-1]); continue
-            new = json.loads(run.stdout.splitlines()[-1])
-            best[name] = {k: min(v, best.get(name, new)[k]) for k, v in new.items()}
-    lines = [f"DDA loss, forward + backward, B={B}, d={D}, K={K}, float32. {machine(args.device)}; one thread.", "",
+def report(best, device):
+    "The section's lines."
+    lines = [f"DDA loss, forward + backward, B={B}, d={D}, K={K}, float32. {machine(device)}; one thread.", "",
              "| | ms | times faster than plain | peak MB | times less memory | gradient error at norm 1,000 |", "|---|---|---|---|---|---|"]
     for name, r in best.items():
-        base = best["plain B×K×d, with the centres' step" if name.endswith(("step", "DDALoss")) else "plain B×K×d"]
+        base = best.get("plain B×K×d, with the centres' step" if name.endswith(("step", "DDALoss")) else "plain B×K×d")
         error = f"{r['error']:.0e}" if "error" in r else ""
-        lines.append(f"| {name} | {r['ms']:.0f} | {base['ms'] / r['ms']:.1f} | {r['mb']:.0f} | {base['mb'] / r['mb']:.0f} | {error} |")
-    lines += ["", f"`import fer_nb.dda` after `import torch`: {import_ms():.0f} ms of CPU time."]
-    write_section("Losses", "\n".join(lines))
-    print("\n".join(lines))
+        lines.append(f"| {name} | {r['ms']:.0f} | {ratio(base, r, 'ms')} | {r['mb']:.0f} | {ratio(base, r, 'mb')} | {error} |")
+    return lines + ["", f"`import fer_nb.dda` after `import torch`: {import_ms():.0f} ms of CPU time."]
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__": contest("Losses", __doc__.splitlines()[0], NAMES, one, report)
