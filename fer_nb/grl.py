@@ -190,7 +190,7 @@ class DomainAdversarial(nn.Module):
         "λ(n) and the limit at this step."
         n = _snapshot(self.n) if torch.compiler.is_compiling() else self.n # backward must not see a step that has been counted since
         share = 1. + 0 * n if self.alpha is None else factor((n / self.steps).clamp(max=1.), self.alpha)
-        return self.strength * share, (math.inf if self.clamp is None else self.clamp) * torch.where(share > 0, share, 0 if self.clamp is not None else 1)
+        return self.strength * share, torch.full_like(share, math.inf) if self.clamp is None else self.clamp * share
 
     def domain_nll(
         self,
@@ -270,6 +270,8 @@ ADVICE = {
     "domain classifier saturated": "smaller detective or learning rate for him, larger λ, or normalise the embeddings: he wins too easily to be misled",
     "domain classifier at chance, but the domains differ": "train the detective more or make him larger, lower λ, let λ grow more slowly: he cannot follow the features",
     "domain classifier at chance, domains alike": "this is the aim; check that the classes are still apart (accuracy on the source)",
+    "the margin gives the answer away": "use the head's monotone form, raise its m slowly from 0, or leave the margin out (m = 0)",
+    "domain loss near zero": "ask the doctor again, with model, objective and a batch: the domain classifier is too sure, or the margin of an angular head gives the answer away",
     "exploding domain loss": "lower λ, normalise the embeddings, clamp near ln(number of domains), clip the gradient: the features run away from the detective",
     "collapsed features": "lower λ, lengthen the warm-up, look at the initialisation: all pictures look the same to both classifiers",
 }
@@ -295,7 +297,6 @@ def _domain_term(objective, batch, output, x, term):
 
 def _examine(model, objective, batch, head, lambd, term):
     "The findings on one batch."
-    from fer_nb.embeddings import domain_distance
     domains, found = batch[2], Diagnosis()
     with torch.no_grad(): output = model(batch[0])
     x = output.embedding.detach().float().requires_grad_()
@@ -319,20 +320,30 @@ def _examine(model, objective, batch, head, lambd, term):
     elif not silent and reaches == 0: found.append(_finding("no gradient to the features", f"gradient length {learns:.3g} at the domain classifier, exactly 0 at the embeddings"))
     elif reaches > 0:
         step = 1e-2 * length(x) / math.sqrt(len(x)) / reaches
-        wrong = (lambda x: F.cross_entropy(head(x), domains)) if head is not None else (lambda x: _domain_term(objective, batch, output, x, term))
+        wrong = (lambda x: F.cross_entropy(_in_training(head, x, domains), domains)) if head is not None else (lambda x: _domain_term(objective, batch, output, x, term))
         with torch.no_grad(): up, down = (wrong(x + s * at_x).item() for s in (step, -step))
         if down < up: found.append(_finding("not reversed", f"one small step down the embeddings' gradient and one up: his loss is {down:.5g} and {up:.5g}, the training makes the detective better"))
     if head is not None: found += _examine_head(x.detach(), domains, head, lambd, reaches, look)
     return found
 
 
+def _in_training(head, x, domains): return head(x, domains) if isinstance(head, DomainClassifier) else head(x)
+
+
+def _cosine(x, domains, head):
+    "Where features stand to their own domain's vector, in words; empty for a head without such vectors."
+    weight = getattr(getattr(head, "head", None), "weight", None)
+    if weight is None: return ""
+    return f"; mean cosine to the own domain's vector {F.cosine_similarity(head.trunk(x), weight[domains]).mean().item():.2f}"
+
+
 def _examine_head(x, domains, head, lambd, reaches, look):
     "Findings that need the domain classifier's logits."
     from fer_nb.embeddings import domain_distance
     found, x = [], x.clone().requires_grad_()
-    logits = head(x)
+    logits, trained = head(x), F.cross_entropy(_in_training(head, x, domains), domains)
     nll = F.cross_entropy(logits, domains)
-    plain, = torch.autograd.grad(nll, x, allow_unused=True) if nll.requires_grad else (None,)
+    plain, = torch.autograd.grad(trained, x, allow_unused=True) if trained.requires_grad else (None,)
     plain = 0. if plain is None else plain.norm().item()
     counts = domains.bincount(minlength=logits.shape[1])
     chance, accuracy = (counts.max() / len(domains)).item(), (logits.argmax(1) == domains).float().mean().item()
@@ -341,7 +352,10 @@ def _examine_head(x, domains, head, lambd, reaches, look):
         ratio = reaches / plain
         if abs(ratio - lambd**2) < .05 * lambd**2 and abs(ratio - lambd) > .05 * lambd:
             found.append(_finding("λ applied twice", f"the gradient at the embeddings is {ratio:.4g} of the plain one; λ = {lambd:.4g}, λ² = {lambd**2:.4g}"))
-    if nll.item() > 3 * guessing: found.append(_finding("exploding domain loss", f"mean cross-entropy {nll.item():.3g}; guessing would give {guessing:.3g}"))
+    if trained.item() < .05 * guessing and accuracy < chance + .05:
+        found.append(_finding("the margin gives the answer away", f"his loss is {trained.item():.2g} with the margin, which knows the domain; without it {accuracy:.1%} right, "
+                              f"the commonest domain makes {chance:.1%}{_cosine(x, domains, head)}"))
+    elif nll.item() > 3 * guessing: found.append(_finding("exploding domain loss", f"mean cross-entropy {nll.item():.3g}; guessing would give {guessing:.3g}"))
     elif accuracy > .99 and nll.item() < .05 * guessing:
         found.append(_finding("domain classifier saturated", f"{accuracy:.1%} right, mean cross-entropy {nll.item():.2g}, gradient length {plain:.2g} at the embeddings"))
     elif accuracy < chance + .05 and counts[counts > 0].min() >= 5:
@@ -363,6 +377,7 @@ def _examine_run(run):
         first = [v for v in curve if v > 0][:1]
         if first and curve[-1] > 3 * max(first[0], math.log(2)):
             found.append(_finding("exploding domain loss", f"it grew from {first[0]:.3g} to {curve[-1]:.3g}; guessing between two domains would give {math.log(2):.3g}"))
+        if 0 < curve[-1] < .05 * max(curve): found.append(_finding("domain loss near zero", f"it fell from {max(curve):.3g} to {curve[-1]:.2g}"))
         if len(curve) > 2 and len(set(curve)) == 1:
             found.append(_finding("dead domain head", f"the domain loss is {curve[0]:.4g} in all {len(curve)} frames"))
     spread = [_spread(torch.from_numpy(run.embedding(i))) for i in (0, -1)]

@@ -35,7 +35,7 @@ def test_version_and_help():
     done = run('--version')
     assert (done.returncode, done.stdout, done.stderr) == (0, f'fer_nb {fer_nb.__version__}\n', '')
 
-@pytest.mark.parametrize('args', [['--help'], ['lab', '--help'], ['wmnist', '--help']])
+@pytest.mark.parametrize('args', [['--help'], ['lab', '--help'], ['wmnist', '--help'], ['doctor', '--help']])
 def test_help(args, capsys):
     with pytest.raises(SystemExit) as e: main(args)
     text = capsys.readouterr().out
@@ -71,6 +71,10 @@ def test_help(args, capsys):
     (['wmnist', '--data', 'empty'], 'train-images-idx3-ubyte'),
     (['wmnist', '--out', 'file'], 'out must be a folder, got the file file'),
     (['lab', 'file'], 'file is a file; lab needs a folder'),
+    (['doctor'], 'RUN.npz'),
+    (['doctor', 'nowhere.npz'], 'nowhere.npz: expected a run written by Run.save, got no such file'),
+    (['doctor', 'file'], 'file: expected a run written by Run.save, got a damaged or foreign file'),
+    (['doctor', 'empty'], 'empty: expected a run written by Run.save'),
     (['lab', 'a', 'b'], 'b'),
 ])
 def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, capsys):
@@ -311,3 +315,33 @@ def test_ctrl_c_keeps_finished_rows(tmp_path, to_all):
         try: os.killpg(p.pid, signal.SIGKILL)
         except ProcessLookupError: pass
         p.wait()
+
+
+# ---- doctor
+
+def saved(path, losses, **names):
+    import numpy as np
+    from fer_nb.embeddings import Run
+    run = Run(np.arange(20) % 2)
+    for i, loss in enumerate(losses):
+        run.add(i + 1, np.random.default_rng(i).normal(size=(20, 2)).astype(np.float32), np.zeros(20, np.uint8), losses={names.get('name', 'domain'): loss})
+    run.save(path)
+    return path
+
+def test_doctor_says_what_is_wrong_and_exits_with_1(tmp_path):
+    done = run('doctor', saved(tmp_path/'ill.npz', [.7, 3., 40.]))
+    assert (done.returncode, done.stderr) == (1, '')
+    assert done.stdout.startswith('ill.npz: 3 frames of 20 points, losses domain\n● exploding domain loss\n    measured: it grew from 0.7 to 40') and '    try:      lower λ' in done.stdout
+
+def test_doctor_without_a_finding(tmp_path, capsys):
+    assert main(['doctor', str(saved(tmp_path/'well.npz', [.7, .66, .68]))]) == 0
+    out = capsys.readouterr()
+    assert out.err == '' and 'No finding in losses and embeddings' in out.out and 'reversed' not in out.out
+
+def test_doctor_says_what_it_cannot_see(tmp_path, capsys):
+    assert main(['doctor', str(saved(tmp_path/'other.npz', [.7, .66, .68], name='softmax'))]) == 0
+    assert 'no loss named domain' in capsys.readouterr().out
+
+def test_doctor_on_a_run_without_frames(tmp_path, capsys):
+    assert main(['doctor', str(saved(tmp_path/'none.npz', []))]) == 2
+    assert 'at least one frame' in capsys.readouterr().err

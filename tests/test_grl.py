@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
+from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.backbones import Output
 from fer_nb.embeddings import Run
 from fer_nb.grl import (ADVICE, DomainAdversarial, DomainClassifier, GradientReversal, adversary_figure, clamped_domain_loss, doctor, factor, grad_reverse,
@@ -229,6 +232,15 @@ def test_objective_refuses_batches():
     with pytest.raises(ValueError, match='domains'): objective((*batch[:2], batch[2][:-1]), output)
     with pytest.raises(ValueError, match='domains'): objective((*batch[:2], batch[2].float()), output)
 
+@pytest.mark.parametrize('alpha, n, share', [(10., 0, 0.), (10., 12, math.tanh(1.2)), (10., 99, math.tanh(5)), (None, 0, 1.), (None, 7, 1.), (0., 50, 0.)])
+def test_schedule(alpha, n, share):
+    for clamp in (None, 0., 3.):
+        objective = DomainAdversarial(DomainClassifier(4), steps=50, alpha=alpha, lambd=.5, clamp=clamp)
+        objective.n.fill_(n)
+        lambd, limit = objective.schedule()
+        assert lambd.shape == limit.shape == () and lambd.item() == pytest.approx(.5 * share)
+        assert limit.item() == (math.inf if clamp is None else pytest.approx(clamp * share))
+
 def test_look_changes_nothing():
     batch, output = case()
     objective = DomainAdversarial(DomainClassifier(4, 3), steps=50, clamp=3., lambd=.5).double()
@@ -342,6 +354,40 @@ def test_doctor_on_a_blind_detective_and_on_domains_alike(clinic):
     assert 'domain classifier at chance, but the domains differ' in doctor(model, objective, batch).names()
     assert 'domain classifier at chance, domains alike' in doctor(model, objective, pictures(gap=0.)).names()
 
+def far_side(clinic, **form):
+    "All features point one way, both domains' vectors the other."
+    model, batch = clinic
+    head = AngularSoftmax(8, 2, s=64., **form)
+    with torch.no_grad():
+        model.features[2].bias.fill_(5.)
+        head.weight.fill_(-1.)
+    return model, DomainAdversarial(DomainClassifier(8, head=head), alpha=None), batch
+
+def test_doctor_on_a_margin_that_gives_the_answer_away(clinic):
+    model, objective, batch = far_side(clinic, m=.5)
+    found = doctor(model, objective, batch)
+    assert found.names() == ['the margin gives the answer away']
+    assert 'his loss is 0.00' in found[0].measured and '50.0% right' in found[0].measured and "cosine to the own domain's vector -1.00" in found[0].measured
+    assert 'monotone' in found[0].advice
+
+@pytest.mark.parametrize('form', [dict(m=0.), dict(m=.5, monotone=True)])
+def test_doctor_knows_which_margin_gives_nothing_away(clinic, form):
+    assert 'the margin gives the answer away' not in doctor(*far_side(clinic, **form)).names()
+
+def test_doctor_on_a_plain_margin_that_was_trained(clinic):
+    "nobody puts it on the far side: its own training does"
+    model, batch = clinic
+    objective = DomainAdversarial(DomainClassifier(8, 2, (16,), AngularSoftmax(16, 2)), alpha=None, lambd=.01)
+    learn(model, objective, batch, 300)
+    assert 'the margin gives the answer away' in doctor(model, objective, batch).names()
+
+def test_doctor_passes_a_healthy_angular_head(clinic):
+    model, _ = clinic
+    batch = pictures(gap=3.)
+    objective = DomainAdversarial(DomainClassifier(8, 2, (16,), AngularSoftmax(16, 2, s=8., m=0.)), alpha=None, lambd=.1)
+    learn(model, objective, batch, 300, only=True)
+    assert not set(doctor(model, objective, batch).names()) & {'not reversed', 'the margin gives the answer away', 'λ applied twice', 'exploding domain loss'}
+
 def test_doctor_on_an_explosion(clinic):
     model, batch = clinic
     objective = DomainAdversarial(DomainClassifier(8), alpha=None)
@@ -376,7 +422,7 @@ def frames(values, spread=1.):
         run.add(i + 1, x.astype(np.float32), np.zeros(20, np.uint8), losses={'softmax': .5, 'domain': v})
     return run
 
-@pytest.mark.parametrize('values, name', [([.7, 2., 40.], 'exploding domain loss'), ([.7, .7, .7], 'dead domain head'), ([.7, math.nan, .7], 'not finite')])
+@pytest.mark.parametrize('values, name', [([.7, 2., 40.], 'exploding domain loss'), ([.7, .7, .7], 'dead domain head'), ([.7, .2, .01], 'domain loss near zero'), ([.7, math.nan, .7], 'not finite')])
 def test_doctor_reads_a_run(values, name): assert doctor(frames(values)).names() == [name]
 
 def test_doctor_sees_collapse_in_a_run(): assert doctor(frames([.7, .6, .65], spread=1e-5)).names() == ['collapsed features']
@@ -408,3 +454,45 @@ def test_moments_refuse():
     with pytest.raises(ValueError, match='watch'): next(moments([], (1, 2)))
     with pytest.raises(ValueError, match='every'): next(moments([], (1, 2, 3), every=0))
     with pytest.raises(ValueError, match='seen'): adversary_figure([], torch.ones(1), torch.ones(1))
+
+
+# ---- two processes
+
+class Both(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(0)
+        self.model, head = Small(), AngularSoftmax(6, 2, s=8., m=.3) if kind == 'angular' else None
+        self.objective = DomainAdversarial(DomainClassifier(8, 2, (6,), head), steps=9, lambd=.5, clamp=1.5, scales='loss' if kind == 'loss' else 'reversal')
+
+    def forward(self, *batch): return sum(self.objective(batch, self.model(batch[0])).values())
+
+def together(kind, share, wrap=lambda m: m):
+    "Three steps on this process's share of the batches; weights and counted steps."
+    both = Both(kind).double()
+    net, sgd = wrap(both), torch.optim.SGD(both.parameters(), lr=.1)
+    both.objective.n.fill_(3)   # at step 0 the clamp silences everybody
+    for _ in range(3):
+        x, y, d = pictures(n=8)
+        y = torch.where(d == 0, y, -1)
+        sgd.zero_grad()
+        net(*(t[share] for t in (x.double(), y, d))).backward()
+        sgd.step()
+    return [p.detach().clone() for p in both.parameters()], both.objective.n.item()
+
+def adversary_worker(rank, store, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=2)
+    torch.save({kind: together(kind, slice(rank, None, 2), nn.parallel.DistributedDataParallel) for kind in ('reversal', 'loss', 'angular')}, f'{folder}/{rank}.pt')
+    dist.destroy_process_group()
+
+def test_two_processes_do_what_one_does(tmp_path):
+    mp.spawn(adversary_worker, args=(tmp_path/'store', tmp_path), nprocs=2)
+    first, second = (torch.load(tmp_path/f'{rank}.pt') for rank in (0, 1))
+    for kind in first:
+        alone, n = together(kind, slice(None))
+        start = [p.detach() for p in Both(kind).double().parameters()]
+        assert first[kind][1] == second[kind][1] == n == 6
+        for ours, theirs, one, was in zip(first[kind][0], second[kind][0], alone, start):
+            assert torch.equal(ours, theirs) and not torch.equal(one, was), kind
+            torch.testing.assert_close(ours, one, rtol=1e-9, atol=1e-11, msg=lambda m: f'{kind}: {m}')
