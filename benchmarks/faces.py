@@ -119,11 +119,11 @@ def main():
                 if args.prototype and not args.gpu: works["prototype"] = prototype(args.prototype, other, count, size)
                 for work in works.values(): work()
                 blocks = {name: [] for name in works}
-                for _ in range(3):
-                    for name, work in works.items(): blocks[name].append(clock(work, device))
+                for _ in range(7):
+                    for name, work in works.items(): blocks[name].append(clock(work, device, seconds=1.))
                 wall, busy = ({name: pick(t[k] for t in rows) for name, rows in blocks.items()} for k, pick in ((0, statistics.median), (1, min)))
                 for name in works:
-                    ratios = (f"{wall['prototype'] / wall['ours']:.1f}", f"{busy['prototype'] / busy['ours']:.1f}") if name == "ours" and len(works) == 2 else ("", "")
+                    ratios = [f"{statistics.median(b[k] / a[k] for a, b in zip(*blocks.values())):.1f}" if name == "ours" and len(works) == 2 else "" for k in (0, 1)] # neighbors in time
                     lines.append(f"| {domain if name == 'ours' else 'its ' + other} | {size} | {name} | {count / wall[name]:,.0f} | {busy[name] / count * 1e3:.1f} | {ratios[0]} | {ratios[1]} |")
                     print(lines[-1])
         copy = bandwidth(device)

@@ -300,19 +300,39 @@ def _scan(column, row, near, triangles, center, seen): # plain loops: compiled b
                                 best[y, x] = depth
                                 seen[b, y, x] = f
 
+def _interpolate(seen, triangles, center, screen, table, index, triangle, corners, weights, values): # plain loops, as _scan; fills the last five
+    p, size = 0, len(center)
+    for b in range(len(seen)):
+        for row in range(size):
+            for column in range(size):
+                t = seen[b, row, column]
+                if t < 0: continue
+                i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                ax, ay, az, bx, by, bz = screen[b, i, 0], screen[b, i, 1], screen[b, i, 2], screen[b, j, 0], screen[b, j, 1], screen[b, j, 2]
+                cx, cy, cz, x, y = screen[b, k, 0], screen[b, k, 1], screen[b, k, 2], center[column], center[row]
+                u = ((cx - x) * (by - y) - (bx - x) * (cy - y)) * az
+                v = ((ax - x) * (cy - y) - (cx - x) * (ay - y)) * bz
+                w = ((bx - x) * (ay - y) - (ax - x) * (by - y)) * cz
+                total = u + v + w
+                u, v, w = u / total, v / total, w / total
+                index[p, 0], index[p, 1], index[p, 2], triangle[p] = b, row, column, t
+                corners[p, 0], corners[p, 1], corners[p, 2], weights[p, 0], weights[p, 1], weights[p, 2] = i, j, k, u, v, w
+                for c in range(len(values)): values[c, p] = u * table[i, c] + v * table[j, c] + w * table[k, c]
+                p += 1
+
 @cache
-def _compiled_scan():
-    "The loop as machine code; None where numba is not installed."
+def _compiled(loop):
+    "A loop as machine code; None where numba is not installed."
     try: from numba import njit
     except ImportError: return None
-    return njit(nogil=True)(_scan)
+    return njit(nogil=True)(loop)
 
 def _scan_faces(screen, triangles, size):
     "The compiled loop over all faces, shared out among torch's threads."
     column, row, near = (t.contiguous().numpy() for t in screen.unbind(-1))
     seen = np.full((len(screen), size, size), -1, np.int32)
     tri, center = triangles.to(torch.int32).numpy(), (np.arange(size) + .5).astype(column.dtype)
-    scan, threads = _compiled_scan(), min(torch.get_num_threads(), len(screen))
+    scan, threads = _compiled(_scan), min(torch.get_num_threads(), len(screen))
     cut = np.linspace(0, len(screen), threads + 1).astype(int)
     job = lambda a, b: scan(column[a:b], row[a:b], near[a:b], tri, center, seen[a:b])
     if threads == 1: job(0, len(screen))
@@ -356,7 +376,7 @@ def rasterize(
 ) -> Tensor: # (B, size, size) int32: the triangle seen at every pixel, -1 for none
     "Hard visibility: the nearest triangle that faces the camera."
     screen = screen.detach()
-    if compiled is None: compiled = screen.device.type == "cpu" and _compiled_scan() is not None
+    if compiled is None: compiled = screen.device.type == "cpu" and _compiled(_scan) is not None
     if compiled: return _scan_faces(screen, triangles, size)
     step = max(1, (1 << (22 if screen.device.type == "cpu" else 25)) // (size * size * 6 + len(triangles)))
     return torch.cat([_scan_candidates(s, triangles, size) for s in screen.split(step)])
@@ -391,19 +411,26 @@ def gather(
 ) -> GBuffer:
     "Interpolate what is needed for shading at every covered pixel. Weights are constants here: `flow_gradient` adds what moves."
     B, V = mesh.shape[:2]
-    index = (seen >= 0).nonzero()
-    face, row, column = index.unbind(1)
-    triangle = seen.flatten().index_select(0, (face * seen.shape[1] + row) * seen.shape[2] + column)
-    corners = head.triangles.int().index_select(0, triangle) # (P, 3); four bytes each, since memory is what this step waits for
-    own = corners + (face * V).int()[:, None] # rows of a (B V, …) table
-    x, y, near = screen.detach().reshape(B * V, 3).t().contiguous().index_select(1, own.t().flatten()).view(3, 3, -1)
-    weights = corner_weights(x - (column + .5).to(x.dtype), y - (row + .5).to(x.dtype), near)
+    corner, center = head.triangles.int(), torch.arange(seen.shape[1], device=seen.device).to(screen.dtype) + .5 # four bytes each, since memory is what this step waits for
+    table = torch.cat([head.vertices, *(getattr(head, f"mask_{n}")[:, None] for n in head.mask_names)], 1)
     mix = lambda rows, table: F.embedding_bag(rows, table, per_sample_weights=weights, mode="sum").t().contiguous() # a row of P numbers for each column of the table
-    fixed = mix(corners, torch.cat([head.vertices, *(getattr(head, f"mask_{n}")[:, None] for n in head.mask_names)], 1))
+    if screen.device.type == "cpu" and _compiled(_interpolate):
+        P = int((seen >= 0).sum())
+        (index, triangle), corners = (seen.new_empty(shape, dtype=torch.int64) for shape in ((P, 3), (P,))), seen.new_empty(P, 3)
+        weights, fixed = screen.new_empty(P, 3), screen.new_empty(table.shape[1], P)
+        _compiled(_interpolate)(*(t.detach().contiguous().numpy() for t in (seen, corner, center, screen, table, index, triangle, corners, weights, fixed)))
+    else:
+        index = (seen >= 0).nonzero()
+        triangle = seen[index.unbind(1)].long()
+        corners = corner.index_select(0, triangle) # (P, 3)
+        x, y, near = screen.detach().reshape(B * V, 3).t().contiguous().index_select(1, (corners + (index[:, :1] * V).int()).t().flatten()).view(3, 3, -1)
+        weights = corner_weights(x - center[index[:, 2]], y - center[index[:, 1]], near)
+        fixed = mix(corners, table)
+    own = corners + (index[:, :1] * V).int() # rows of a (B V, …) table
     x, y, z = mix(own, head.normals(mesh).reshape(B * V, 3))
     normal = torch.stack([x, y, z]) * (x * x + y * y + z * z).clamp(min=1e-12).rsqrt()
     point = mix(own, screen.reshape(B * V, 3)).t() if screen.requires_grad else None
-    return GBuffer(index, triangle.long(), weights, fixed[:3].t(), normal.t(), head.part.index_select(0, corners[:, 0]), dict(zip(head.mask_names, fixed[3:])), point, seen.shape[-1])
+    return GBuffer(index, triangle, weights, fixed[:3].t(), normal.t(), head.part.index_select(0, corners[:, 0]), dict(zip(head.mask_names, fixed[3:])), point, seen.shape[-1])
 
 # %% ../nbs/01_faces.ipynb #c91a8a1f
 def flow_gradient(
@@ -783,7 +810,7 @@ def _face_sheets(device): # -> (2 wrinkles, 3, height, width), (1, areas, height
     h = np.stack([gaussian_filter(layer, .6) for layer in _heights(x, y)])
     sheet = np.stack([np.gradient(h, axis=2) * _WIDE / 2 / _HALF_WIDTH, -np.gradient(h, axis=1) * _HIGH / 2 / _HALF_HEIGHT, np.clip(-h / .012, 0, 1.3)], 1)
     left, areas = _ramp(-.05, .05, x), _areas(np.abs(x), y)
-    return tuple(torch.from_numpy(t).float().to(device) for t in (np.concatenate([sheet * left, sheet * (1 - left)]), np.stack([areas[k] for k in _AREAS])[None]))
+    return tuple(torch.from_numpy(np.where(np.abs(t) < 1e-12, 0, t)).float().to(device) for t in (np.concatenate([sheet * left, sheet * (1 - left)]), np.stack([areas[k] for k in _AREAS])[None])) # next to nothing is nothing: processors are slow with denormal numbers
 
 _HAIR_ROWS, _HAIR_LOW, _HAIR_HIGH = 224, 5.2, 8.7
 
@@ -828,14 +855,16 @@ def _spread(table, face): # (B, K) -> (K, P)
     face, counts = face.unique_consecutive(return_counts=True) # a face's pixels lie together: stretching beats looking up
     return torch.cat([table[:0].T] + [table[f, :, None].expand(-1, n) for f, n in zip(face.tolist(), counts.tolist())], 1)
 
-def _look_up(sheet, u, v): # sheet (1, C, H, W), u and v (P,) in -1 .. 1 -> (C, P)
+def _places(u, v): return torch.stack([u, v], -1)[None, None] # (P,) each, in -1 .. 1
+
+def _look_up(sheet, places): # sheet (1, C, H, W), P places -> (C, P)
     "What a sheet shows at P places, between its pixels linearly."
-    return F.grid_sample(sheet.to(u.dtype), torch.stack([u, v], -1)[None, None], mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0]
+    return F.grid_sample(sheet.to(places.dtype), places, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0]
 
 def _hair_edge(angle, y, style, raise_): # all (P,) -> (P,)
     "Signed distance in dm to the edge of everybody's hair."
     v = ((_HAIR_HIGH - (y - raise_)) / (_HAIR_HIGH - _HAIR_LOW)).clamp(.01, .99)
-    return _look_up(_hair_sheet(y.device), angle.abs() * (2 / math.pi) - 1, (style + v) * (2 / len(_STYLES)) - 1)[0]
+    return _look_up(_hair_sheet(y.device), _places(angle.abs() * (2 / math.pi) - 1, (style + v) * (2 / len(_STYLES)) - 1))[0]
 
 @cache
 def _style_table(device): # -> (styles, 8)
@@ -854,14 +883,14 @@ def hair_shell(
     every = lambda t: t.to(v.dtype).repeat_interleave(V)
     edge = _hair_edge(angle.repeat(B), y.repeat(B), identity.hair_style.repeat_interleave(V), every(identity.hairline)).view(B, V)
     crown = smoothstep(7.55, 8.3, y)
-    lumps = _look_up(_noise_sheet(v.device)[:, :1], torch.sin(angle * 2), torch.cos(y * 4))[0]
+    lumps = _look_up(_noise_sheet(v.device)[:, :1], _places(torch.sin(angle * 2), torch.cos(y * 4)))[0]
     thick = (top * crown + side * (1 - crown)) * identity.volume[:, None].to(v.dtype) * (1 + (.05 + .10 * curl) * lumps)
     out = torch.stack([x, z - .30])
     outward = (head.base_normals[:, [0, 2]].T * _unit(out)).sum(0)
     hang = (radius * (1 - .16 * smoothstep(6.85, 6.30, y) * (bottom > 6)) + .02 * lumps * curl - out.norm(dim=0)) / outward.clamp(min=.4) # how far a curtain of hair stands off neck and ears
     hanging = long * smoothstep(7.9, 7.5, y) * smoothstep(.95, 1.25, angle.abs()) * smoothstep(.1, .5, outward)
     lift = torch.where(hang * hanging > thick, hang * hanging, thick).clamp(max=.55) * smoothstep(.0, .18, edge - .07 * long * smoothstep(7.7, 7.3, y)) * (1 - head.mask_ears * long)
-    areas = dict(zip(_AREAS, _look_up(_face_sheets(v.device)[1], x / _HALF_WIDTH, (_MIDDLE - y) / _HALF_HEIGHT)))
+    areas = dict(zip(_AREAS, _look_up(_face_sheets(v.device)[1], _places(x / _HALF_WIDTH, (_MIDDLE - y) / _HALF_HEIGHT))))
     moustache, goatee, beard = (identity.beard[:, i, None].to(v.dtype) * areas[k] for i, k in enumerate(("moustache", "goatee", "beard")))
     fur = torch.stack([moustache, goatee, beard]).amax(0) * smoothstep(.3, .6, z) * (1 - head.mask_lips) * (1 - head.mask_inside_mouth)
     return (lift + .045 * smoothstep(.45, 1., fur)) * skin, smoothstep(-.03, .03, edge) * skin
@@ -945,7 +974,7 @@ def shade(
 def _skin_light(p, channel, au, identity, lamps): # N pixels -> (3, N)
     "Skin with its wrinkles, lips, lashes, brows and beard; and eyes and teeth."
     own = _faces_at(p.face, skin=_skin_color(identity.melanin), hair=identity.hair_color, lamps=lamps[:, :15], beard=identity.beard, place=identity.texture[:, :2],
-                    density=_style_table(p.x.device)[identity.hair_style, 4].to(p.x.dtype), **{k: getattr(identity, k) for k in ("age", "male", "ruddy", "freckles", "shine", "makeup")})
+                    density=_style_table(p.x.device)[identity.hair_style, 4].to(p.x.dtype), **{k: getattr(identity, k) for k in ("age", "ruddy", "freckles", "shine")})
     light, half, (key, ambient, fill), right, up = own["lamps"].split(3)
     x, y, z, ax, skin = p.x, p.y, p.z, p.x.abs(), (p.part == 0).to(p.x.dtype)
     tone = lambda *rgb: _tone(x, *rgb)
@@ -954,11 +983,11 @@ def _skin_light(p, channel, au, identity, lamps): # N pixels -> (3, N)
     folded = (_fold_strength(au, identity).flatten(1) @ sheets.to(x.dtype).flatten(1)).view(len(au), 3, _HIGH, _WIDE).transpose(0, 1).flatten(1, 2)[None] # faces one below the other
     u, v = x / _HALF_WIDTH, (_MIDDLE - y + .03 * (own["place"][0] - .5)) / _HALF_HEIGHT
     front = smoothstep(.15, .55, z) * skin
-    slope_x, slope_y, depth = _look_up(folded, u, ((v.clamp(-.99, .99) + 1) / 2 + p.face) * (2 / len(au)) - 1) * front
+    slope_x, slope_y, depth = _look_up(folded, _places(u, ((v.clamp(-.99, .99) + 1) / 2 + p.face) * (2 / len(au)) - 1)) * front
     steep = torch.rsqrt(1 + slope_x * slope_x + slope_y * slope_y)
     normal = _unit(p.normal - (slope_x * steep) * right - (slope_y * steep) * up)
-    area = dict(zip(_AREAS, torch.cat([_look_up(part, u, v) for part in areas.split(4, 1)]) * front)) # few channels at a time is faster
-    mottle, pores, spots = _look_up(_noise_sheet(x.device)[:, :3], 2 * _fraction(p.angle * .53 + own["place"][0]) - 1, 2 * _fraction(y * .62 + own["place"][1]) - 1)
+    area = dict(zip(_AREAS, _look_up(areas, _places(u, v)) * front))
+    mottle, pores, spots = _look_up(_noise_sheet(x.device)[:, :3], _places(2 * _fraction(p.angle * .53 + own["place"][0]) - 1, 2 * _fraction(y * .62 + own["place"][1]) - 1))
     # the colour of skin
     flush = area["cheeks"] * (.35 + .65 * own["ruddy"]) + .5 * channel["ears"]
     albedo = own["skin"] * ((1 + .05 * mottle + .02 * pores) + flush * tone(.06, -.13, -.11) - (area["under_eye"] * (.10 + .14 * own["age"])) * tone(.8, 1., .75)
@@ -1005,7 +1034,7 @@ def _brows(albedo, ax, y, identity, face): # (3, N), (N,) … -> (3, N)
     along = (ax - .105) / .42
     middle = 7.486 + raised + tilt * .010 * (along - .4) + (.036 + .012 * arch) * torch.sin(along.clamp(0, 1.15) * 2.5) - .032 * along
     across = ((2 - (y - middle) / (width * 1.05)) / 4).clamp(.02, .98)
-    hairs = _look_up(_brow_sheet(ax.device), (along + .1) / .6 - 1, (variant + across) / 2 - 1)[0] * smoothstep(-.09, .0, along) * smoothstep(1.1, 1.0, along)
+    hairs = _look_up(_brow_sheet(ax.device), _places((along + .1) / .6 - 1, (variant + across) / 2 - 1))[0] * smoothstep(-.09, .0, along) * smoothstep(1.1, 1.0, along)
     hair = torch.stack(hair)
     return _mix(albedo, hair * (.75 - .4 * hair), (hairs * (.45 + .6 * density)).clamp(0, .95))
 
@@ -1046,12 +1075,12 @@ def _hair_light(p, style, identity, lamps): # N pixels -> (3, N), cover (N,)
     light, half, (key, ambient, fill), right, up, ahead = own["lamps"].split(3)
     top, _, _, curl, density, parting, long, _ = own["style"]
     x, y, z, edge, normal, hair, place = p.x, p.y, p.z, p.edge, p.normal, own["hair"], own["place"]
-    mottle, pores = _look_up(_noise_sheet(x.device)[:, :2], 2 * _fraction(p.angle * .53 + place[0]) - 1, 2 * _fraction(y * .62 + place[1]) - 1)
+    mottle, pores = _look_up(_noise_sheet(x.device)[:, :2], _places(2 * _fraction(p.angle * .53 + place[0]) - 1, 2 * _fraction(y * .62 + place[1]) - 1))
     parted, hanging, curly = ((parting != 0) & (y > 7.5)).to(x.dtype), long * smoothstep(7.9, 7.4, y), smoothstep(.5, 1., curl)
     round_ = _unit(right * x + ahead * (z - .3)) # a curtain of hair is rounder than the ears and neck below it
     normal = _unit(_mix(normal, round_, .8 * hanging))
     combed = _mix(p.angle * .53, z * 1.4 + .86 * y, parted) + .03 * torch.sin(y * 12 + 3 * mottle) * curl
-    fine, lock = _look_up(_noise_sheet(x.device)[:, 3:], 2 * _fraction(combed + place[3]) - 1, 2 * _fraction(_mix(y, x, parted) * .34 + place[2]) - 1)
+    fine, lock = _look_up(_noise_sheet(x.device)[:, 3:], _places(2 * _fraction(combed + place[3]) - 1, 2 * _fraction(_mix(y, x, parted) * .34 + place[2]) - 1))
     fine, lock = _mix(fine, .7 * pores + .3 * mottle, curly), _mix(lock, .6 * mottle + .4 * pores, curly)
     ragged = edge + (.007 * lock + .007 * fine + .008 * pores) * (1 - hanging)
     cover = smoothstep(-1., 1., (ragged - .005) / (.05 - .035 * hanging)) * density * (1 - (.5 * (1 - density) * pores).clamp(-.3, .5))
@@ -1108,12 +1137,12 @@ def photograph(
     x, y, z = g.position.unbind(1)
     metered = ((x.abs() < .5) & (y > 6.3) & (y < 7.7) & (z > .9)).to(dtype)
     luminance = color @ color.new_tensor([.2126, .7152, .0722])
-    total = torch.zeros(B, 2, dtype=dtype, device=device).index_add(0, face, torch.stack([luminance, torch.ones_like(x)], 1) * metered[:, None])
-    mean = (total[:, 0] + 1e-4) / (total[:, 1] + 1e-3)
-    lit = color * _spread((to(scene.exposure) * (.32 / mean) ** .62)[:, None], face).T
+    total = lambda t: torch.zeros(B, dtype=dtype, device=device).index_add(0, face, t)
+    mean = (total(luminance * metered) + 1e-4) / (total(metered) + 1e-3)
+    lit = color.T * _spread((to(scene.exposure) * (.32 / mean) ** .62)[:, None], face)
     film = (lit * (1 + lit / 6) / (1 + lit) * 1.25).clamp(min=1e-5) ** (1 / 2.2)
     wide = F.interpolate(torch.eye(scene.background.shape[-1], dtype=dtype, device=device)[None, None], (g.size, scene.background.shape[-1]), mode="bicubic")[0, 0] # enlarges one side
-    picture = (wide @ to(scene.background) @ wide.T).permute(0, 2, 3, 1).index_put((face, row, column), film).permute(0, 3, 1, 2)
+    picture = (wide @ to(scene.background).transpose(0, 1) @ wide.T).flatten(1).index_copy(1, (face * g.size + row) * g.size + column, film).view(3, B, g.size, g.size).transpose(0, 1)
     picture = flow_gradient(picture, g)
     # lens and sensor
     native = to(scene.native).clamp(max=size)
