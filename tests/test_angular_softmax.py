@@ -11,7 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from fer_nb.angular_softmax import AngularSoftmax, angle_figure, angular_logits, contested
+from fer_nb.angular_softmax import AngularSoftmax, angle_figure, angular_logits, contested, udat_as
+from fer_nb.backbones import VGG16FC
+from fer_nb.grl import DomainAdversarial
 
 CASES = ["random", "single", "one_class", "many_classes", "far_side", "huge", "tiny", "near_parallel", "near_opposite"]
 SETTINGS = [(1., 0.), (1., .5), (64., .5), (8., 1.5)]
@@ -425,6 +427,70 @@ BAD = [
     (lambda: angle_figure(fan(90), x=X[:, :2]), ValueError, "y: expected together with x, got only one of the two"),
     (lambda: angle_figure(fan(90), m=4.), ValueError, "m: expected a margin in radians"),
 ]
+
+
+# ---- UDAT-AS
+
+def faces(n=8):
+    g = torch.Generator().manual_seed(0)
+    d = torch.arange(n) % 2
+    return torch.randn(n, 3, 32, 32, generator=g), torch.where(d == 0, torch.arange(n) % 7, -1), d
+
+
+def step(lambd, **form):
+    "Gradients of one step by name: network and domain classifier."
+    torch.manual_seed(0)
+    model = VGG16FC(width=1 / 16, in_size=32, dropout=0.)
+    objective, batch = udat_as(model.feat_dim, lambd=lambd, **form), faces()
+    losses = objective(batch, model(batch[0]))
+    sum(losses.values()).backward()
+    return losses, {name: p.grad for part in (model, objective) for name, p in part.named_parameters()}
+
+
+def test_vgg16s_embedding_is_its_second_linear_layer():
+    model, (images, _, _) = VGG16FC(width=1 / 16, in_size=32).eval(), faces()
+    linear = [m for part in (model.fc, model.classifier) for m in part.modules() if isinstance(m, nn.Linear)]
+    x = model.avgpool(model.features(images)).flatten(1)
+    second = F.relu(linear[1](F.relu(linear[0](x))))
+    out = model(images)
+    assert len(linear) == 4 and model.feat_dim == linear[1].out_features
+    assert_close(F.relu(out.embedding), second)
+    assert_close(out.logits, linear[3](F.relu(linear[2](second))))
+
+
+def test_udat_as_is_the_adversarial_objective_with_another_head():
+    objective = udat_as(12, 3, lambd=.2, hidden=(5, 4), s=8., m=.1)
+    assert isinstance(objective, DomainAdversarial) and [tuple(p.shape) for p in objective.parameters()] == [(5, 12), (5,), (4, 5), (4,), (3, 4)]
+    assert objective.schedule()[0] == pytest.approx(.2) and objective.scales == "reversal"
+    g = torch.Generator().manual_seed(0)
+    x, d = torch.randn(6, 12, generator=g), torch.arange(6) % 3
+    assert_close(objective.domain_nll(x, d), F.cross_entropy(angular_logits(objective.classifier.trunk(x), objective.classifier.head.weight, d, 8., .1, True), d, reduction="none"))
+    assert udat_as(12, hidden=()).classifier.head.weight.shape == (2, 12)
+
+
+def test_one_step_with_gradients_through():
+    none, (losses, some), (_, more) = step(0.), step(.01), step(.02)
+    none = none[1]
+    assert losses["softmax"] > 0 and losses["domain"] > 0 and all(g is not None and g.isfinite().all() for g in some.values())
+    for name in some:
+        if name.startswith("classifier.trunk") or name == "classifier.head.weight": assert some[name].norm() > 0 and torch.equal(some[name], none[name])   # the detective learns at full speed
+    first = "features.0.weight"
+    assert not torch.allclose(some[first], none[first])
+    assert_close(more[first] - none[first], 2 * (some[first] - none[first]), rtol=1e-3, atol=1e-5)
+
+
+def test_the_gradient_that_arrives_is_reversed():
+    torch.manual_seed(0)
+    objective = udat_as(6, lambd=.5)
+    x, d = torch.randn(10, 6, requires_grad=True), torch.arange(10) % 2
+    plain, = torch.autograd.grad(objective.domain_nll(x, d).mean(), x)
+    turned, = torch.autograd.grad(objective((x, torch.full((10,), -1), d), type("Output", (), dict(embedding=x, logits=torch.zeros(10, 7)))())["domain"], x)
+    assert_close(turned, -.5 * plain)
+
+
+@pytest.mark.parametrize("call, name", [(lambda: udat_as(0), "in_features|feat_dim"), (lambda: udat_as(8, 1), "num_domains"), (lambda: udat_as(8, lambd=-1.), "lambd"), (lambda: udat_as(8, m=28.6), "m: "), (lambda: udat_as(8, s=0.), "s: ")])
+def test_udat_as_refuses(call, name):
+    with pytest.raises(ValueError, match=name): call()
 
 
 @pytest.mark.parametrize("number", range(len(BAD)))
