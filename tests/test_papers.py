@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 
 from fer_nb.backbones import Output
-from fer_nb.embeddings import Run
+from fer_nb.embeddings import Run, regions
 from fer_nb.papers import (HEADS, LOSSES, PRESETS, TABLE_1, Data, Recipe, build, class_means, compare, interval, label, movie_path, paired, read_rows,
                            preset, recording, score, spread, start, table, train, wild_data)
-from fer_nb.training import Objective
+from fer_nb.training import Objective, evaluate
 from waiting import alive, wait_for
 
 TINY = dict(majority=40, epochs=1, width=0.1)  # a training of about 0.1 s
@@ -108,10 +108,11 @@ def test_wild_data_says_which_class_has_too_few():
 def test_losses_of_one_seed_start_alike():
     built = {loss: build(Recipe(loss, seed=3, **TINY)) for loss in LOSSES}
     first = built['softmax'][0].state_dict()
-    for model, objective in built.values():
-        assert all(torch.equal(first[k], v) for k, v in model.state_dict().items())
-    centers = {loss: next(m.centers for m in objective.modules() if hasattr(m, 'centers')) for loss, (_, objective) in built.items() if loss != 'softmax'}
-    assert torch.equal(centers['center'], centers['dda']) and torch.equal(centers['center'], centers['island'])
+    for loss, (model, objective) in built.items():
+        same = [k for k, v in model.state_dict().items() if k in first and torch.equal(first[k], v)]
+        assert set(first) - set(same) == ({'classifier.weight'} if loss == 'angular' else set()), loss
+    centers = {loss: next(m.centers for m in objective.modules() if hasattr(m, 'centers')) for loss, (_, objective) in built.items() if loss not in ('softmax', 'angular')}
+    assert all(torch.equal(centers['center'], centers[loss]) for loss in ('dda', 'island', 'separate')) and not centers['margin'].any()
     assert centers['dda'].shape == (10, 2) and centers['dda'].std() > 0
     other = build(Recipe(seed=4, **TINY))[0].state_dict()
     assert not torch.equal(first['embed.1.weight'], other['embed.1.weight'])
@@ -120,10 +121,32 @@ def test_objective_terms_carry_the_recipe():
     assert build(Recipe('softmax', **TINY))[1].weights == {'softmax': 1.}
     assert build(Recipe('center', lam=.25, **TINY))[1].weights == {'softmax': 1., 'center': .25}
     assert build(Recipe('island', lam=.5, **TINY))[1].weights == {'softmax': 1., 'island': .5}
+    assert build(Recipe('separate', lam=.9, alpha=.3, **TINY))[1].weights == {'softmax': 1., 'separate': .9}
+    assert build(Recipe('margin', lam=2, alpha=.3, **TINY))[1].terms['margin'].alpha == build(Recipe('separate', alpha=.3, **TINY))[1].terms['separate'].alpha == .3
+    assert build(Recipe('angular', s=5, **TINY))[0].classifier.s == 5. and build(Recipe('angular', **TINY))[1].weights == {'softmax': 1.}
     dda = build(Recipe('dda', lam=.1, gamma=7, alpha=.3, scaling='code', **TINY))[1].terms['dda']
     assert (dda.lam, dda.gamma, dda.alpha, dda.scaling) == (.1, 7., .3, 'code')
     own = lambda centers: sum(p.numel() for p in build(Recipe('dda', centers=centers, **TINY))[1].parameters())
     assert (own('rule'), own('autograd')) == (0, 20)
+
+def test_softmax_on_angles_keeps_its_class_vectors_at_length_one_and_its_regions_right():
+    r = Recipe('angular', epochs=2, lr=.1, **{k: v for k, v in TINY.items() if k not in ('epochs', 'lr')})
+    model, _ = build(r)
+    even = model.classifier.weight @ model.classifier.weight.T
+    torch.testing.assert_close(even[0].sort().values, torch.tensor([math.cos(2*math.pi*k/10) for k in (5, 4, 6, 3, 7, 2, 8, 1, 9, 0)]))
+    run = recording(r).finish()
+    torch.testing.assert_close(torch.from_numpy(run.head[-1]).norm(dim=1), torch.ones(10))
+    assert abs(run.head[-1] - run.head[0]).max() > .01
+    assert (regions(run, -1, run.embedding()) == run.predictions).mean() > .99
+
+def test_centers_that_are_directions_are_no_places_for_the_nearest_centre():
+    for loss in ('separate', 'margin', 'angular'):
+        r = Recipe(loss, **TINY)
+        step = list(start(r))[-1]
+        d = wild_data(r)
+        means = class_means(step.model, d.x, d.y)
+        expected = 100*evaluate(step.model, *d.test, head='center', centers=means).accuracy
+        assert score(step.model, step.objective, d)['center'] == pytest.approx(expected)
 
 def test_dda_without_gamma_is_centre_loss():
     "while centres follow the gradient; by the papers' rules they move differently, whatever γ is"
@@ -512,13 +535,14 @@ def test_paired_leaves_out_diverged_and_unpaired_seeds():
 
 def test_labels():
     assert [label(r) for r in (Recipe('softmax'), Recipe('center', lam=.01), Recipe('island'), Recipe('dda', lam=.01, gamma=7, scaling='code'),
-                               Recipe('center', centers='autograd'), Recipe('softmax', centers='autograd', scaling='code'))] == [
-        'softmax', 'centre λ=0.01', 'island λ=1', 'DDA λ=0.01 γ=7 (code)', 'centre λ=1 (autograd)', 'softmax']
+                               Recipe('center', centers='autograd'), Recipe('softmax', centers='autograd', scaling='code'),
+                               Recipe('separate', lam=.9), Recipe('margin'), Recipe('angular', centers='autograd'))] == [
+        'softmax', 'centre λ=0.01', 'island λ=1', 'DDA λ=0.01 γ=7 (code)', 'centre λ=1 (autograd)', 'softmax', 'separate λ=0.9', 'large margin λ=1', 'angular softmax s=8']
 
 
 def test_the_lab_preset_gives_island_loss_a_weight_it_trains_with():
     assert [r.lam for r in preset('lab', ['center', 'island'])] == [1, .1] and preset('lab', ['island'], lam=.5)[0].lam == .5
-    assert preset('paper', ['island'])[0].lam == .01
+    assert preset('paper', ['island'])[0].lam == .01 and preset('lab', ['separate', 'margin'])[0].lam == .9
 
 
 def test_rows_written_are_rows_read(tmp_path):
