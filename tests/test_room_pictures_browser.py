@@ -1,0 +1,140 @@
+"The pictures of the rooms on separate loss, gradient reversal and angular softmax in a real JupyterLab: a headless Chromium moves their sliders the way a reader would."
+import re, symtable, sys
+from pathlib import Path
+
+import nbformat, pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from lab_server import chromium, find_chromium, lab, write_notebook
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+NBS = Path(__file__).parents[1]/"nbs"
+
+
+def scopes(table):
+    yield table
+    for child in table.get_children(): yield from scopes(child)
+
+def names(source):
+    "The names that a cell gives to things, and those it takes from cells before."
+    top = symtable.symtable(source, "cell", "exec")
+    given = {n.get_name() for n in top.get_symbols() if n.is_assigned() or n.is_imported() or n.is_namespace()}
+    taken = {n.get_name() for table in scopes(top) for n in table.get_symbols() if n.is_global() or table is top and n.is_referenced()}
+    return given, taken
+
+def cells_for(notebook, marker):
+    "The notebook's cell that contains `marker`, after the cells it cannot do without."
+    cells = [c.source for c in nbformat.read(NBS/notebook, 4).cells if c.cell_type == "code" and not re.search("^[%!]", c.source, re.M)]
+    last = next(i for i, source in enumerate(cells) if marker in source)
+    chosen, need = [last], names(cells[last])[1]
+    for i in range(last - 1, -1, -1):
+        given, taken = names(cells[i])
+        if need & given:
+            chosen.insert(0, i)
+            need = need - given | taken
+    if "auto_display" not in cells[last]: pytest.xfail(f"{notebook}: interactive(…) without {{'auto_display': True}} draws no picture, only sliders")
+    return [cells[i] for i in chosen]
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    "One lab and one browser; `room.open(name, *cells)` runs a notebook of these cells."
+    pytest.importorskip("jupyterlab")
+    find_chromium()
+    folder = tmp_path_factory.mktemp("lab")
+    with lab(folder) as server, chromium() as browser:
+        def show(name, *cells):
+            write_notebook(folder/f"{name}.ipynb", "%matplotlib inline\nimport torch\ntorch.set_num_threads(1);", *cells)
+            page = server.open_notebook(browser, f"{name}.ipynb")
+            server.run_all(page)
+            return page
+        server.open = show
+        yield server
+
+
+PICTURE = ".widget-interact img"
+
+def slide(page, label, *keys):
+    "Press keys on the slider of that label; waits until there is another picture."
+    box = page.locator(".widget-interact .widget-inline-hbox", has=page.locator(".widget-label", has_text=label)).first
+    before, said = page.locator(PICTURE).get_attribute("src"), box.locator(".widget-readout").inner_text()
+    box.locator(".noUi-handle").focus()
+    for key in keys: page.keyboard.press(key)
+    page.wait_for_function("([selector, before]) => { const img = document.querySelector(selector); return img && img.src !== before && img.naturalWidth > 100; }", arg=[PICTURE, before], timeout=120_000)
+    assert box.locator(".widget-readout").inner_text() != said
+    return page.locator(PICTURE).get_attribute("src")
+
+def first_picture(page):
+    page.locator(PICTURE).wait_for(timeout=180_000)
+    return page.locator(PICTURE).get_attribute("src")
+
+
+def test_separate_loss_turning_centers(room):
+    page = room.open("separate", *cells_for("12_separate_loss.ipynb", "interactive("))
+    first = first_picture(page)                                                   # the notebook's own check has set 3 classes
+    title = "print(control.children[0].value, control.result.axes[0].get_title())"
+    assert room.run_cell(page, title, 120) == "3 nearest pair 120° apart"
+    assert slide(page, "classes", "ArrowLeft") != first
+    assert room.run_cell(page, title, 120) == "2 nearest pair 180° apart"
+    other = slide(page, "start", "ArrowRight")
+    assert slide(page, "steps", "Home") != other
+    assert room.run_cell(page, "print(control.children[3].value)") == "10"
+    assert page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
+    page.close()
+
+
+SPHERE = """
+import numpy as np
+from fer_nb.embeddings import Run
+from fer_nb.separate_loss import sphere_figure
+rng, y = np.random.default_rng(0), np.arange(60) % 3
+run = Run(y, ["a", "b", "c"], name="ball")
+for step in range(5): run.add(step, rng.normal(size=(60, D)) + step * np.eye(3, D)[y], y, centers=np.eye(3, D) + .1)
+sphere_figure(run)"""
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_separate_loss_on_the_circle_and_the_sphere(room, d):
+    page = room.open(f"sphere{d}", f"D = {d}" + SPHERE)
+    plot = page.locator(".js-plotly-plot").first
+    plot.wait_for(timeout=120_000)
+    points = "() => { const t = document.querySelector('.js-plotly-plot').data[0], a = v => v?.bdata ?? v; return JSON.stringify([a(t.x), a(t.y), a(t.z)]); }"
+    before = page.evaluate(points)
+    assert page.evaluate("() => document.querySelector('.js-plotly-plot').data.length") == (4 if d == 2 else 5)        # classes, centres, the ball
+    page.locator(".js-plotly-plot .slider-rail-touch-rect").first.click(position=dict(x=8, y=5))                       # to the first frame
+    page.wait_for_function(f"before => ({points})() !== before", arg=before, timeout=60_000)
+    assert page.locator(".js-plotly-plot .slider-label, .js-plotly-plot text", has_text="step 0").count() >= 1
+    early = page.evaluate(points)
+    page.locator(".js-plotly-plot .updatemenu-button", has_text="▶").first.click()
+    page.wait_for_function(f"early => ({points})() !== early", arg=early, timeout=60_000)
+    page.close()
+
+
+def test_schedule_editor(room):
+    page = room.open("editor", *cells_for("14_grl.ipynb", "editor = interactive("))
+    first = first_picture(page)
+    moment = slide(page, "moment %", "Home")
+    assert moment != first
+    weaker = slide(page, "λ", "PageDown")
+    assert weaker != moment
+    value = room.run_cell(page, "print(editor.children[3].value, editor.children[0].value < .1, len(editor.result.axes))", 120)
+    assert value.startswith("0 True ") and int(value.split()[-1]) >= 3
+    assert slide(page, "clamp", "Home") != weaker
+    page.close()
+
+
+def test_circle_of_angles(room):
+    page = room.open("angles", *cells_for("15_angular_softmax.ipynb", "interactive("))
+    first = first_picture(page)                                                   # the notebook's own check has set 40° and s = 64
+    titles = "print([ax.get_title() for ax in control.result.axes])"
+    assert room.run_cell(page, titles, 120) == "['wedges 40.0° wide', 's = 64, m = 40.0°']"
+    none = slide(page, "margin", "Home")
+    assert none != first and room.run_cell(page, titles, 120) == "['wedges 0.0° wide', 's = 64, m = 0.0°']"
+    soft = slide(page, "s", "Home")
+    assert soft != none and "s = 1," in room.run_cell(page, titles, 120)
+    wide = slide(page, "apart", "End")
+    page.locator(".widget-interact input[type=checkbox]").check()
+    assert wide != soft and room.run_cell(page, "print(control.children[0].value, control.children[3].value)") == "180 True"
+    page.close()
+
+
+def test_the_console_stayed_silent(room): assert room.errors == []
