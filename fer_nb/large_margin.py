@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import math
 import re
+from functools import cache
+from importlib.resources import files
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +22,8 @@ from .centers import MovingCenters, _sum_over_processes, _unit, center_sums, che
 
 # %% auto #0
 __all__ = ['PSEUDO_EMOTIONS', 'TABLES', 'EMOTIONET_AUS', 'SMALL_AUS', 'class_centroids', 'large_margin_loss', 'LargeMarginLoss',
-           'au_name', 'PseudoClass', 'PseudoEmotions', 'SemiSupervised']
+           'au_name', 'PseudoClass', 'PseudoEmotions', 'SemiSupervised', 'f1_per_au', 'f1_averages', 'f1_text',
+           'AUTable', 'read_aus', 'score_report', 'score_figure', 'score_studio']
 
 # %% ../nbs/13_large_margin.ipynb #7877f4d9
 def class_centroids(
@@ -279,3 +282,232 @@ class SemiSupervised(nn.Module):
         new = self.memory * self.means + (1 - self.memory) * seen
         self.means.copy_(torch.where(new.isfinite().all() & (everywhere == 1), new, self.means))
         self.n += 1
+
+# %% ../nbs/13_large_margin.ipynb #90b24f46
+def f1_per_au(
+    predicted: torch.Tensor, # (N, A) intensities, or bool
+    au: torch.Tensor, # (N, A) annotation, intensities or 0/1; NaN: not annotated, does not count
+    present: float = 0.5, # an action unit is there from this intensity on
+) -> torch.Tensor: # (A,) from 0 to 1; NaN for one that is neither annotated nor predicted
+    """F1 score of every action unit.
+
+    Raises: ValueError for tensors of different shapes
+    Source: Racoviteanu et al. 2019, Eq. 8"""
+    for name, t in (("predicted", predicted), ("au", au)):
+        if not isinstance(t, torch.Tensor) or t.ndim != 2 or t.shape != au.shape: raise ValueError(f"{name}: expected (N, A), one column per action unit, as many as in au, got {tuple(getattr(t, 'shape', ())) or type(t).__name__}")
+    known = ~au.float().isnan()
+    said, there = (known & (t.float() >= present) for t in (predicted, au))
+    return 2 * (said & there).sum(0) / (said.sum(0) + there.sum(0))
+
+def f1_averages(
+    f1: torch.Tensor, # (A,) of f1_per_au
+    aus, # their names
+) -> tuple[float, float]: # avg small, avg full; NaN where an action unit is missing
+    "The paper's two means over action units."
+    names = _au_names(aus)
+    if tuple(f1.shape) != (len(names),): raise ValueError(f"f1: expected one value for each of the {len(names)} action units, got shape {tuple(f1.shape)}")
+    score = dict(zip(names, f1.tolist()))
+    return tuple(math.fsum(score.get(n, math.nan) for n in part) / len(part) for part in (SMALL_AUS, EMOTIONET_AUS))
+
+def f1_text(
+    rows: dict, # name -> F1 (A,); a row each
+    aus, # their names
+) -> str: # Markdown
+    "F1 in percent per action unit with both averages, in the form of the paper's Table 2."
+    cells = [["method", *_au_names(aus), "avg small", "avg full"]]
+    for name, f1 in rows.items(): cells.append([name] + [f"{100 * v:.1f}".replace("nan", "n/a") for v in (*f1.tolist(), *f1_averages(f1, aus))])
+    cells.insert(1, ["---"] * len(cells[0]))
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
+
+# %% ../nbs/13_large_margin.ipynb #82c22060
+class AUTable(NamedTuple):
+    "Action units of faces, as a program saw them; row i of everything belongs to the same face."
+    au: torch.Tensor # (B, A) float32 from 0 to 1, NaN: not known
+    aus: tuple[str, ...] # A names
+    pictures: list[str] # B names: the file, with #frame where there are frames
+    faces: list[str] # B names of the face in its picture
+    confidence: torch.Tensor # (B,) of the detector, NaN: not given
+    found: torch.Tensor # (B,) bool: is there a face?
+    missing: tuple[str, ...] # names of action units the file has no column for
+
+    def one_per_picture(self) -> AUTable:
+        "Only the most confidently found face of every picture."
+        best, certain = {}, torch.where(self.found, self.confidence.nan_to_num(0.), -1.).tolist()
+        for i, picture in enumerate(self.pictures):
+            if picture not in best or certain[i] > certain[best[picture]]: best[picture] = i
+        rows = list(best.values())
+        pick = lambda values: [values[i] for i in rows]
+        return self._replace(au=self.au[rows], pictures=pick(self.pictures), faces=pick(self.faces), confidence=self.confidence[rows], found=self.found[rows])
+
+def _csv_rows(path): # -> header, [(line number, row)]
+    "A CSV file's cells without blanks around them."
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file: lines = [(reader.line_num, [cell.strip() for cell in row]) for reader in [csv.reader(file)] for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error: raise ValueError(f"path: expected a CSV file, got {path}: {error}") from None
+    lines = [(n, row) for n, row in lines if any(row)]
+    if not lines: raise ValueError(f"path: expected a CSV file with a header, got the empty file {path}")
+    (_, header), *rows = lines
+    return header, rows
+
+def _number(cell, where, least=-math.inf, most=math.inf) -> float:
+    "A cell's number; NaN for an empty one."
+    try: value = float(cell or "nan")
+    except ValueError: raise ValueError(f"{where}: expected a number, got {cell!r}") from None
+    if not (least <= value <= most or math.isnan(value)): raise ValueError(f"{where}: expected a number from {least:g} to {most:g}, got {cell}")
+    return value
+
+def read_aus(
+    path: str | Path, # a CSV file of OpenFace or py-feat
+    aus=None, # names of the wanted action units; None: those of faces.AU_NAMES
+    presence: bool = False, # True: OpenFace's 0/1 columns AU.._c instead of the intensities AU.._r
+) -> AUTable:
+    """Read action units that OpenFace or py-feat found.
+
+    Raises: ValueError for a file that is none of theirs, a damaged row (with its line), a value that is no number or out of range
+    Source: OpenFace 2.0 (Baltrusaitis et al. 2018), Py-Feat (Cheong et al. 2023)"""
+    if aus is None: from fer_nb.faces import AU_NAMES as aus
+    aus, path = _au_names(aus), Path(path)
+    header, rows = _csv_rows(path)
+    openface = any(re.fullmatch(r"AU\d\d_[rc]", name) for name in header)
+    if not openface and not any(re.fullmatch(r"AU\d\d", name) for name in header):
+        raise ValueError(f"path: expected a CSV file of OpenFace (columns AU01_r …) or py-feat (columns AU01 …), got {path} with the columns {', '.join(header[:5])} …")
+    if presence and not openface: raise ValueError("presence: expected False for a file of py-feat, it has no columns of presence, got True")
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice: raise ValueError(f"path: expected every column once, got {twice[0]} twice in {path}")
+    if not rows: raise ValueError(f"path: expected at least one row below the header, got none in {path}")
+    at, most = {name: i for i, name in enumerate(header)}, 5. if openface and not presence else 1.
+    column = {name: at.get(f"AU{int(name[2:]):02d}" + (("_c" if presence else "_r") if openface else "")) for name in aus}
+    if not any(c is not None for c in column.values()): raise ValueError(f"aus: expected at least one action unit that {path} has, got {', '.join(aus)}")
+    values, pictures, faces, confidence, count = [], [], [], [], {}
+    for line, row in rows:
+        if len(row) != len(header): raise ValueError(f"line {line} of {path}: expected {len(header)} cells as in the header, got {len(row)}")
+        cell = lambda name: row[at[name]] if name in at else ""
+        number = lambda name, *limits: _number(cell(name), f"{name} in line {line} of {path}", *limits)
+        failed = openface and "success" in at and number("success", 0, 1) != 1
+        values.append([math.nan if c is None or failed else _number(row[c], f"{header[c]} in line {line} of {path}", 0, most) / most for c in column.values()])
+        name = re.split(r"[/\\]", cell("input"))[-1] or path.stem
+        pictures.append(f"{name}#{cell('frame').removesuffix('.0')}" if cell("frame") else name)
+        count[pictures[-1]] = count.get(pictures[-1], -1) + 1
+        faces.append(next(filter(None, map(cell, ("face_id", "face", "Identity"))), str(count[pictures[-1]])))
+        confidence.append(number("confidence" if openface else "FaceScore"))
+    au = torch.tensor(values, dtype=torch.float32)
+    return AUTable(au, aus, pictures, faces, torch.tensor(confidence), ~au.isnan().all(1), tuple(name for name, c in column.items() if c is None))
+
+# %% ../nbs/13_large_margin.ipynb #bc7b2979
+def score_report(
+    au, # 18 intensities in the order of faces.AU_NAMES, or two rows of them: the person's left and right
+    sees=None, # 18 intensities a network sees on the face
+    tables=("ekman", "facs1978", "du2014"), # keys of TABLES
+    least: float = 0.1, # the best score must be larger than this, else nothing acts
+    lead: float = 0.05, # and ahead by more than this, else the table is ambiguous
+) -> dict: # plain values
+    """What tables make of one face's action units, and of those that a network sees on it.
+
+    Raises: ValueError for another number of action units, or an unknown table"""
+    from fer_nb.faces import AU_NAMES
+
+    def face(name, au):
+        au = torch.as_tensor(au, dtype=torch.float64)
+        if au.shape not in ((len(AU_NAMES),), (2, len(AU_NAMES))): raise ValueError(f"{name}: expected {len(AU_NAMES)} intensities, or two rows of them, got shape {tuple(au.shape)}")
+        return au if au.ndim == 1 else au.mean(0)
+
+    def verdict(pseudo, au):
+        "Scores, the winner's name or none, the names of those who tie, and all that in words."
+        found = pseudo.classes(au[None])
+        tied = [e for e, t in zip(pseudo.emotions, found.tied[0].tolist()) if t]
+        winner = pseudo.emotions[found.classes] if found.classes >= 0 else ""
+        return [round(s, 3) for s in found.scores[0].tolist()], winner, tied, winner or (f"ambiguous: {' or '.join(tied)}" if tied else "nothing acts")
+
+    au = face("au", au)
+    sees = None if sees is None else face("sees", sees)
+    report = dict(aus=list(AU_NAMES), au=[round(v, 3) for v in au.tolist()], sees=None if sees is None else [round(v, 3) for v in sees.tolist()], tables=[])
+    for name in tables:
+        pseudo = PseudoEmotions(AU_NAMES, name, least=least, lead=lead)
+        scores, winner, tied, text = verdict(pseudo, au)
+        row = dict(name=name, emotions=list(pseudo.emotions), scores=scores, winner=winner, tied=tied, verdict=text, seen=None, seen_verdict="")
+        if sees is not None: row["seen"], _, _, row["seen_verdict"] = verdict(pseudo, sees.clamp(min=0))
+        report["tables"].append(row)
+    return report
+
+def score_figure(
+    report: dict, # of score_report
+): # matplotlib Figure
+    "Scores under each table side by side: bars for the action units as set, ticks for those a network sees; hatched where a table cannot decide."
+    from matplotlib.figure import Figure
+    tables, most = report["tables"], max(len(t["emotions"]) for t in report["tables"])
+    fig = Figure(figsize=(3 * len(tables), .27 * most + .7), dpi=80, layout="constrained")
+    for ax, t in zip(fig.subplots(1, len(tables), squeeze=False)[0], tables):
+        for k, (emotion, score) in enumerate(zip(t["emotions"], t["scores"])):
+            tied = emotion in t["tied"]
+            ax.barh(k, score, color="none" if tied else "#1768c4" if emotion == t["winner"] else "#9aa4ae", edgecolor="#c45a00" if tied else "none", hatch="////" if tied else None)
+            if t["seen"]: ax.plot([t["seen"][k]] * 2, [k - .45, k + .45], color="black", linewidth=2)
+        ax.set(yticks=range(len(t["emotions"])), yticklabels=t["emotions"], xlim=(0, 1.05), ylim=(len(t["emotions"]) - .4, -.6))
+        ax.set_title(f"{t['name']}: {t['verdict']}" + (f"\nnetwork: {t['seen_verdict']}" if t["seen"] else ""), fontsize=9)
+        ax.tick_params(labelsize=8)
+    return fig
+
+# %% ../nbs/13_large_margin.ipynb #0cb21fc1
+@cache
+def _score_widget():
+    "The score studio's class, made when the first one opens: it needs the packages of the lab extra."
+    from fer_nb.faces import _widget
+    Studio = _widget()
+    import base64, io
+    import anywidget, ipywidgets, traitlets
+    from IPython.display import display
+
+    class Face(Studio):
+        "The AU studio that says when its face was drawn anew."
+        drawn = None
+
+        def _answer(self, message, origin):
+            super()._answer(message, origin)
+            if self.drawn and message.get("type") == "set": self.drawn()
+
+    class Scores(anywidget.AnyWidget):
+        "What the tables say; a view of `report`."
+        _esm = (files("fer_nb") / "static" / "scores.js").read_text(encoding="utf-8")
+        report = traitlets.Dict().tag(sync=True)
+
+    class ScoreStudio(ipywidgets.VBox):
+        "A face with a slider per action unit, and the scores of emotions under several tables; made by `score_studio`."
+        def __init__(self, sitting, model, tables):
+            self.studio, self.scores, self.model, self.tables = Face(sitting), Scores(), model, tables
+            super().__init__([self.studio, self.scores])
+            self.studio.drawn = self._follow
+            self.studio.observe(lambda _: None if self.studio._watched else self._follow(), ["au", "domain", "identity"])
+            self._follow()
+
+        @property
+        def report(self) -> dict:
+            "What the page shows, see score_report."
+            return self.scores.report
+
+        def _follow(self):
+            sitting, sees = self.studio._sitting, None
+            if self.model is not None:
+                device = next(self.model.parameters()).device
+                with torch.no_grad(): sees = self.model(sitting.picture(getattr(self.model, "in_size", 64))[None].to(device)).logits[0].float().cpu()
+            self.scores.report = score_report(sitting.au[0], sees, self.tables)
+
+        def _ipython_display_(self, **_):
+            display({"application/vnd.jupyter.widget-view+json": dict(version_major=2, version_minor=0, model_id=self.model_id),
+                     "text/plain": "The score studio. Run the notebook to use it; here are its first scores."}, raw=True)
+            with io.BytesIO() as file:
+                score_figure(self.report).savefig(file, format="png")
+                display({"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": "the scores under each table"}, raw=True)
+
+    return ScoreStudio
+
+def score_studio(
+    model: nn.Module | None = None, # maps pictures (1, 3, S, S) in 0 … 1 to Output(embedding, logits (1, 18)); it has been told to `.eval()`
+    au=None, # intensities to begin with, see faces.studio
+    identity=None, # one person, a faces.Identity
+    domain: str = "lab_color", # how the photograph is taken, a key of faces.DOMAINS
+    tables=("ekman", "facs1978", "du2014"), # keys of TABLES
+): # the widget, shown when it ends a cell
+    """The AU studio with the scores of its face under several tables, and with what a network sees on it; `report` is what is shown.
+
+    Raises: ValueError for bad settings, or a model that sees another number of action units; ImportError without the packages of the lab extra"""
+    from fer_nb.faces import Sitting
+    return _score_widget()(Sitting(au, identity, domain), model, tuple(tables))
