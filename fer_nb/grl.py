@@ -272,6 +272,7 @@ ADVICE = {
     "domain classifier at chance, domains alike": "this is the aim; check that the classes are still apart (accuracy on the source)",
     "the margin gives the answer away": "use the head's monotone form, raise its m slowly from 0, or leave the margin out (m = 0)",
     "domain loss near zero": "ask the doctor again, with model, objective and a batch: the domain classifier is too sure, or the margin of an angular head gives the answer away",
+    "features and domain classifier chase each other": "lower λ or let it grow more slowly, give the domain classifier more layers; the domains drift apart instead of together",
     "exploding domain loss": "lower λ, normalise the embeddings, clamp near ln(number of domains), clip the gradient: the features run away from the detective",
     "collapsed features": "lower λ, lengthen the warm-up, look at the initialisation: all pictures look the same to both classifiers",
 }
@@ -385,8 +386,18 @@ def _examine_run(run):
     return found
 
 
+def _examine_moments(seen):
+    "The findings in a series of looks."
+    found, right = Diagnosis(), [m.adversary.accuracy for m in seen]
+    extremes = [r for r in right[1:] if not .25 <= r <= .75]
+    turns = sum((a < .5) != (b < .5) for a, b in zip(extremes, extremes[1:]))
+    if turns > 1: found.append(_finding("features and domain classifier chase each other", f"he is right in {', '.join(f'{r:.0%}' for r in right)} of the samples from look to look; "
+                                        f"MMD² between the domains went from {seen[0].mmd:.2g} to {seen[-1].mmd:.2g}, proxy A-distance from {seen[0].proxy_a:.2f} to {seen[-1].proxy_a:.2f}"))
+    return found
+
+
 def doctor(
-    subject, # a model (images -> Output), or a recorded Run
+    subject, # a model (images -> Output), a recorded Run, or a list of Moments, as `moments` yields them
     objective: nn.Module | None = None, # (batch, output) -> {"softmax", "domain", …}; with a model
     batch: tuple | None = None, # (x, y, domains), a few dozen samples of every domain; with a model
     *,
@@ -394,13 +405,14 @@ def doctor(
     lambd: float | None = None, # the λ that is meant to act; known for DomainAdversarial
     term: str = "domain", # name of the domain loss
 ) -> Diagnosis: # a list of findings; empty: nothing found
-    """Find out why domain-adversarial training does not work, on one batch or in a recorded run.
+    """Find out why domain-adversarial training does not work, on one batch, in a recorded run or over several looks.
 
     Nothing is trained: weights, gradients and statistics stay as they are.
     Raises: ValueError if objective or batch is missing, the batch has no domains, or the objective no such term"""
     from fer_nb.embeddings import Run
     if isinstance(subject, Run): return _examine_run(subject)
-    if not isinstance(subject, nn.Module): raise ValueError(f"subject: expected a model or a Run, got {type(subject).__name__}")
+    if isinstance(subject, list) and subject and all(isinstance(m, Moment) for m in subject): return _examine_moments(subject)
+    if not isinstance(subject, nn.Module): raise ValueError(f"subject: expected a model, a Run or a list of Moments, got {type(subject).__name__}")
     if objective is None or batch is None: raise ValueError("objective, batch: expected both together with a model")
     if not isinstance(batch, (tuple, list)) or len(batch) < 3: raise ValueError("batch: expected (x, y, domains)")
     if isinstance(objective, DomainAdversarial):

@@ -14,8 +14,8 @@ from torch import nn
 from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.backbones import Output
 from fer_nb.embeddings import Run
-from fer_nb.grl import (ADVICE, DomainAdversarial, DomainClassifier, GradientReversal, adversary_figure, clamped_domain_loss, doctor, factor, grad_reverse,
-                        moments)
+from fer_nb.grl import (ADVICE, Adversary, DomainAdversarial, DomainClassifier, GradientReversal, Moment, adversary_figure, clamped_domain_loss, doctor, factor,
+                        grad_reverse, moments)
 from fer_nb.training import Batches, fit
 
 double = torch.float64
@@ -428,7 +428,18 @@ def test_doctor_reads_a_run(values, name): assert doctor(frames(values)).names()
 def test_doctor_sees_collapse_in_a_run(): assert doctor(frames([.7, .6, .65], spread=1e-5)).names() == ['collapsed features']
 def test_doctor_passes_a_healthy_run(): assert doctor(frames([.7, .6, .65])) == []
 
-@pytest.mark.parametrize('call, name', [(lambda m, b: doctor('model'), 'subject'), (lambda m, b: doctor(m), 'objective, batch'), (lambda m, b: doctor(m, nn.Identity(), b[:2]), 'batch'),
+def looks(*right):
+    return [Moment(i, Adversary(1., math.inf, 0., r, .7, 1., 1.), 2., .3 + i, .5, .5, torch.zeros(4, 2)) for i, r in enumerate(right)]
+
+def test_doctor_sees_a_chase():
+    found = doctor(looks(.5, .09, .99, .06, .96))
+    assert found.names() == ['features and domain classifier chase each other'] and '50%, 9%, 99%, 6%, 96%' in found[0].measured and 'MMD² between the domains went from 0.3 to 4.3' in found[0].measured
+    assert found[0].advice == ADVICE[found[0].name]
+
+@pytest.mark.parametrize('right', [(.5, .6, .4, .55), (.5, .9, .95, .99), (.99, .1, .2, .1), (.5, .1, .5, .9), (.5,)])
+def test_doctor_sees_no_chase(right): assert doctor(looks(*right)) == []
+
+@pytest.mark.parametrize('call, name', [(lambda m, b: doctor([]), 'subject'), (lambda m, b: doctor('model'), 'subject'), (lambda m, b: doctor(m), 'objective, batch'), (lambda m, b: doctor(m, nn.Identity(), b[:2]), 'batch'),
                                         (lambda m, b: doctor(m, Patient(PATIENTS['not reversed'][0]), b, term='adversary'), 'term'), (lambda m, b: doctor(Run([0, 1])), 'subject')])
 def test_doctor_refuses(clinic, call, name):
     with pytest.raises(ValueError, match=name): call(*clinic)
