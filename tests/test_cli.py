@@ -51,7 +51,7 @@ def test_help(args, capsys):
     (['wmnist', '--epochs'], '--epochs: expected one argument'),
     (['wmnist', '--seeds', '0'], 'seeds must be at least 1, got 0'),
     (['wmnist', '--seeds', '-3'], 'seeds must be at least 1, got -3'),
-    (['wmnist', '--losses', 'sofmax'], "loss must be one of softmax, center, island, dda, got 'sofmax'"),
+    (['wmnist', '--losses', 'sofmax'], "loss must be one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'"),
     (['wmnist', '--losses', ''], "loss must be one of"),
     (['wmnist', '--losses', 'softmax,'], "loss must be one of"),
     (['wmnist', '--preset', 'big'], "preset must be one of lab, paper, got 'big'"),
@@ -90,7 +90,7 @@ def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, c
 
 def test_bad_input_through_the_shell():
     done = run('wmnist', '--losses', 'sofmax')
-    assert done.returncode == 2 and done.stdout == '' and done.stderr == "fer_nb: loss must be one of softmax, center, island, dda, got 'sofmax'\n"
+    assert done.returncode == 2 and done.stdout == '' and done.stderr == "fer_nb: loss must be one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'\n"
 
 @pytest.mark.skipif(os.name != 'posix' or os.geteuid() == 0 and not Path('/dev/full').exists(), reason='needs a device that is always full')
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
@@ -345,3 +345,28 @@ def test_doctor_says_what_it_cannot_see(tmp_path, capsys):
 def test_doctor_on_a_run_without_frames(tmp_path, capsys):
     assert main(['doctor', str(saved(tmp_path/'none.npz', []))]) == 2
     assert 'at least one frame' in capsys.readouterr().err
+
+
+# ---- reproduce
+
+def test_reproduce_lists_and_shows(capsys):
+    assert main(['reproduce', 'list']) == 0
+    assert '004-table-2' in capsys.readouterr().out
+    assert main(['reproduce', 'show', '004-table-2', '001-table-1']) == 0
+    text = capsys.readouterr().out
+    assert '86.38' in text and '44.41' in text and 'trainings' in text
+
+def test_reproduce_runs_in_parts_and_then_as_a_whole(tmp_path, capsys):
+    command = ['reproduce', 'run', '003-table-3', '--scale', 'smoke', '--out', str(tmp_path), '--jobs', '1']
+    for part in ('0/2', '1/2'): assert main([*command, '--part', part]) == 0
+    assert not (tmp_path/'003-table-3.md').exists()
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert 'embedded faces: wild_gray for AffectNet' in text and '| DDA λ=0.01 γ=4 ' in text and (tmp_path/'003-table-3.md').exists()
+
+@pytest.mark.parametrize('args, says', [(['run', '005-table-1'], 'name: expected one of'), (['run', '003-table-3', '--data', 'affectnet'], 'expected NAME=DIR'), (['run', '003-table-3', '--part', '3'], 'invalid'),
+                                        (['run', '004-table-3', '--data', 'rafdb=here'], 'missing: affectnet'), (['run', '003-table-3', '--scale', 'big'], 'scale: expected one of'), (['try'], 'invalid choice')])
+def test_reproduce_bad_input(args, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(['reproduce', *args]) == 2
+    assert says in capsys.readouterr().err and not list(tmp_path.iterdir())
