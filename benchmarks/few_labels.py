@@ -8,7 +8,7 @@ sets hold yet other people. Supervised training sees the labelled pictures only,
 How strong the margin is (`CHOICES`: L_S is `ratio` times the weighted margin loss; 1: it fades out over the training) was chosen for each domain and loss on
 the validation set with the seeds of `TRIALS`, the paper's ratio of 0.8 among the choices; the rows of this search are in the table, part "validation".
 Centre loss ends at chance with each of them: it only pulls, so while its value is kept in proportion to L_S its weight grows as the features shrink, and they
-collapse. A fixed weight has not been tried; as it stands this row says something about the balancing, not about centre loss.
+collapse. So there is a row of it with a fixed weight as well, chosen in the same way; column `ratio` then holds the weight.
 A row per training. Goes on where it was interrupted: rows that are there are not trained again (delete the file after a change of the data). About 13 minutes of one core.
 """
 import os
@@ -31,8 +31,9 @@ from faces_matrix import LR
 from separate import Small, small
 
 SHARE, STEPS, BATCH, DOMAINS = .1, 300, 64, ("lab_color", "wild_color")
-MARGINS = {"large margin": LargeMarginLoss, "center": CenterLoss, "island": IslandLoss}
-CHOICES, TRIALS = [(.8, 0), (.8, 1), (4., 1)], (100, 101)
+MARGINS = {"large margin": LargeMarginLoss, "center": CenterLoss, "island": IslandLoss, "center, fixed weight": CenterLoss}
+BALANCED, TRIALS = [(.8, 0), (.8, 1), (4., 1)], (100, 101)
+CHOICES = {method: BALANCED for method in MARGINS} | {"center, fixed weight": [(.001, 0), (.01, 0), (.1, 0)]}
 RESULTS = Path(__file__).resolve().parents[1]/"data_samples/few_labels.csv"
 FIELDS = ["part", "domain", "method", "ratio", "fade", "seed", "labelled", "accuracy", "self_labels"]
 
@@ -52,7 +53,7 @@ def train(part, domain, method, ratio, fade, seed):
     if method in MARGINS:
         half = BATCH // 2
         batches = BalancedBatches({"labelled": mirrored(x[known], y[known]), "unlabelled": mirrored(x[~known], torch.full_like(y[~known], -1))}, half, seed)
-        objective = SemiSupervised(MARGINS[method](len(EMOTIONS), model.classifier.in_features), ratio=ratio, fade=STEPS if fade else None)
+        objective = SemiSupervised(MARGINS[method](len(EMOTIONS), model.classifier.in_features), fade=STEPS if fade else None, **{"weight" if "fixed" in method else "ratio": ratio})
     else:
         batches, objective = Batches(*(mirrored(x, y) if method == "all labels" else mirrored(x[known], y[known])), batch_size=BATCH, seed=seed), Objective()
     epochs = -(-STEPS // len(batches))
@@ -67,7 +68,7 @@ def chosen(rows, domain, method):
     "The ratio and fade with the best mean validation accuracy; of equals the first."
     mean = lambda choice: fmean(float(r["accuracy"]) for r in rows if (r["part"], r["domain"], r["method"]) == ("validation", domain, method)
                                 and (float(r["ratio"]), int(r["fade"])) == choice)
-    return max(CHOICES, key=mean)
+    return max(CHOICES[method], key=mean)
 
 
 def main():
@@ -92,7 +93,7 @@ def main():
 
         for domain in DOMAINS:
             for method in MARGINS:
-                for choice in CHOICES:
+                for choice in CHOICES[method]:
                     for seed in TRIALS: once("validation", domain, method, *choice, seed)
             for seed in range(args.seeds):
                 for method in ("supervised", *MARGINS, "all labels"):

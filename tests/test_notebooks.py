@@ -86,6 +86,12 @@ def test_library_needs_no_nbdev():
     for p in modules: assert not set(imports(p.read_text(encoding='utf-8'))) & {'nbdev', 'fastcore', 'execnb', 'IPython.display'}, p.name
 
 @each
+def test_sliders_draw_their_picture(name):
+    "`interactive` without auto_display shows sliders and no picture in JupyterLab"
+    for cell in load(name).cells:
+        for call in re.findall(r'\binteractive\((.*?)\)', cell.source if cell.cell_type == 'code' else '', re.S): assert 'auto_display' in call, call
+
+@each
 def test_exercises_hide_their_solutions(name):
     cells = load(name).cells
     tagged = lambda tag: [c for c in cells if tag in c.metadata.get('tags', ())]
