@@ -416,7 +416,7 @@ def gather(
     mix = lambda rows, table: F.embedding_bag(rows, table, per_sample_weights=weights, mode="sum").t().contiguous() # a row of P numbers for each column of the table
     if screen.device.type == "cpu" and _compiled(_interpolate):
         P = int((seen >= 0).sum())
-        (index, triangle), corners = (seen.new_empty(shape, dtype=torch.int64) for shape in ((P, 3), (P,))), seen.new_empty(P, 3)
+        index, triangle, corners = corner.new_empty(P, 3, dtype=torch.int64), corner.new_empty(P, dtype=torch.int64), corner.new_empty(P, 3)
         weights, fixed = screen.new_empty(P, 3), screen.new_empty(table.shape[1], P)
         _compiled(_interpolate)(*(t.detach().contiguous().numpy() for t in (seen, corner, center, screen, table, index, triangle, corners, weights, fixed)))
     else:
@@ -855,16 +855,14 @@ def _spread(table, face): # (B, K) -> (K, P)
     face, counts = face.unique_consecutive(return_counts=True) # a face's pixels lie together: stretching beats looking up
     return torch.cat([table[:0].T] + [table[f, :, None].expand(-1, n) for f, n in zip(face.tolist(), counts.tolist())], 1)
 
-def _places(u, v): return torch.stack([u, v], -1)[None, None] # (P,) each, in -1 .. 1
-
-def _look_up(sheet, places): # sheet (1, C, H, W), P places -> (C, P)
+def _look_up(sheet, u, v): # sheet (1, C, H, W), u and v (P,) in -1 .. 1 -> (C, P)
     "What a sheet shows at P places, between its pixels linearly."
-    return F.grid_sample(sheet.to(places.dtype), places, mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0]
+    return F.grid_sample(sheet.to(u.dtype), torch.stack([u, v], -1)[None, None], mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0]
 
 def _hair_edge(angle, y, style, raise_): # all (P,) -> (P,)
     "Signed distance in dm to the edge of everybody's hair."
     v = ((_HAIR_HIGH - (y - raise_)) / (_HAIR_HIGH - _HAIR_LOW)).clamp(.01, .99)
-    return _look_up(_hair_sheet(y.device), _places(angle.abs() * (2 / math.pi) - 1, (style + v) * (2 / len(_STYLES)) - 1))[0]
+    return _look_up(_hair_sheet(y.device), angle.abs() * (2 / math.pi) - 1, (style + v) * (2 / len(_STYLES)) - 1)[0]
 
 @cache
 def _style_table(device): # -> (styles, 8)
@@ -883,14 +881,14 @@ def hair_shell(
     every = lambda t: t.to(v.dtype).repeat_interleave(V)
     edge = _hair_edge(angle.repeat(B), y.repeat(B), identity.hair_style.repeat_interleave(V), every(identity.hairline)).view(B, V)
     crown = smoothstep(7.55, 8.3, y)
-    lumps = _look_up(_noise_sheet(v.device)[:, :1], _places(torch.sin(angle * 2), torch.cos(y * 4)))[0]
+    lumps = _look_up(_noise_sheet(v.device)[:, :1], torch.sin(angle * 2), torch.cos(y * 4))[0]
     thick = (top * crown + side * (1 - crown)) * identity.volume[:, None].to(v.dtype) * (1 + (.05 + .10 * curl) * lumps)
     out = torch.stack([x, z - .30])
     outward = (head.base_normals[:, [0, 2]].T * _unit(out)).sum(0)
     hang = (radius * (1 - .16 * smoothstep(6.85, 6.30, y) * (bottom > 6)) + .02 * lumps * curl - out.norm(dim=0)) / outward.clamp(min=.4) # how far a curtain of hair stands off neck and ears
     hanging = long * smoothstep(7.9, 7.5, y) * smoothstep(.95, 1.25, angle.abs()) * smoothstep(.1, .5, outward)
     lift = torch.where(hang * hanging > thick, hang * hanging, thick).clamp(max=.55) * smoothstep(.0, .18, edge - .07 * long * smoothstep(7.7, 7.3, y)) * (1 - head.mask_ears * long)
-    areas = dict(zip(_AREAS, _look_up(_face_sheets(v.device)[1], _places(x / _HALF_WIDTH, (_MIDDLE - y) / _HALF_HEIGHT))))
+    areas = dict(zip(_AREAS, _look_up(_face_sheets(v.device)[1], x / _HALF_WIDTH, (_MIDDLE - y) / _HALF_HEIGHT)))
     moustache, goatee, beard = (identity.beard[:, i, None].to(v.dtype) * areas[k] for i, k in enumerate(("moustache", "goatee", "beard")))
     fur = torch.stack([moustache, goatee, beard]).amax(0) * smoothstep(.3, .6, z) * (1 - head.mask_lips) * (1 - head.mask_inside_mouth)
     return (lift + .045 * smoothstep(.45, 1., fur)) * skin, smoothstep(-.03, .03, edge) * skin
@@ -983,11 +981,11 @@ def _skin_light(p, channel, au, identity, lamps): # N pixels -> (3, N)
     folded = (_fold_strength(au, identity).flatten(1) @ sheets.to(x.dtype).flatten(1)).view(len(au), 3, _HIGH, _WIDE).transpose(0, 1).flatten(1, 2)[None] # faces one below the other
     u, v = x / _HALF_WIDTH, (_MIDDLE - y + .03 * (own["place"][0] - .5)) / _HALF_HEIGHT
     front = smoothstep(.15, .55, z) * skin
-    slope_x, slope_y, depth = _look_up(folded, _places(u, ((v.clamp(-.99, .99) + 1) / 2 + p.face) * (2 / len(au)) - 1)) * front
+    slope_x, slope_y, depth = _look_up(folded, u, ((v.clamp(-.99, .99) + 1) / 2 + p.face) * (2 / len(au)) - 1) * front
     steep = torch.rsqrt(1 + slope_x * slope_x + slope_y * slope_y)
     normal = _unit(p.normal - (slope_x * steep) * right - (slope_y * steep) * up)
-    area = dict(zip(_AREAS, _look_up(areas, _places(u, v)) * front))
-    mottle, pores, spots = _look_up(_noise_sheet(x.device)[:, :3], _places(2 * _fraction(p.angle * .53 + own["place"][0]) - 1, 2 * _fraction(y * .62 + own["place"][1]) - 1))
+    area = dict(zip(_AREAS, _look_up(areas, u, v) * front))
+    mottle, pores, spots = _look_up(_noise_sheet(x.device)[:, :3], 2 * _fraction(p.angle * .53 + own["place"][0]) - 1, 2 * _fraction(y * .62 + own["place"][1]) - 1)
     # the colour of skin
     flush = area["cheeks"] * (.35 + .65 * own["ruddy"]) + .5 * channel["ears"]
     albedo = own["skin"] * ((1 + .05 * mottle + .02 * pores) + flush * tone(.06, -.13, -.11) - (area["under_eye"] * (.10 + .14 * own["age"])) * tone(.8, 1., .75)
@@ -1034,7 +1032,7 @@ def _brows(albedo, ax, y, identity, face): # (3, N), (N,) … -> (3, N)
     along = (ax - .105) / .42
     middle = 7.486 + raised + tilt * .010 * (along - .4) + (.036 + .012 * arch) * torch.sin(along.clamp(0, 1.15) * 2.5) - .032 * along
     across = ((2 - (y - middle) / (width * 1.05)) / 4).clamp(.02, .98)
-    hairs = _look_up(_brow_sheet(ax.device), _places((along + .1) / .6 - 1, (variant + across) / 2 - 1))[0] * smoothstep(-.09, .0, along) * smoothstep(1.1, 1.0, along)
+    hairs = _look_up(_brow_sheet(ax.device), (along + .1) / .6 - 1, (variant + across) / 2 - 1)[0] * smoothstep(-.09, .0, along) * smoothstep(1.1, 1.0, along)
     hair = torch.stack(hair)
     return _mix(albedo, hair * (.75 - .4 * hair), (hairs * (.45 + .6 * density)).clamp(0, .95))
 
@@ -1075,12 +1073,12 @@ def _hair_light(p, style, identity, lamps): # N pixels -> (3, N), cover (N,)
     light, half, (key, ambient, fill), right, up, ahead = own["lamps"].split(3)
     top, _, _, curl, density, parting, long, _ = own["style"]
     x, y, z, edge, normal, hair, place = p.x, p.y, p.z, p.edge, p.normal, own["hair"], own["place"]
-    mottle, pores = _look_up(_noise_sheet(x.device)[:, :2], _places(2 * _fraction(p.angle * .53 + place[0]) - 1, 2 * _fraction(y * .62 + place[1]) - 1))
+    mottle, pores = _look_up(_noise_sheet(x.device)[:, :2], 2 * _fraction(p.angle * .53 + place[0]) - 1, 2 * _fraction(y * .62 + place[1]) - 1)
     parted, hanging, curly = ((parting != 0) & (y > 7.5)).to(x.dtype), long * smoothstep(7.9, 7.4, y), smoothstep(.5, 1., curl)
     round_ = _unit(right * x + ahead * (z - .3)) # a curtain of hair is rounder than the ears and neck below it
     normal = _unit(_mix(normal, round_, .8 * hanging))
     combed = _mix(p.angle * .53, z * 1.4 + .86 * y, parted) + .03 * torch.sin(y * 12 + 3 * mottle) * curl
-    fine, lock = _look_up(_noise_sheet(x.device)[:, 3:], _places(2 * _fraction(combed + place[3]) - 1, 2 * _fraction(_mix(y, x, parted) * .34 + place[2]) - 1))
+    fine, lock = _look_up(_noise_sheet(x.device)[:, 3:], 2 * _fraction(combed + place[3]) - 1, 2 * _fraction(_mix(y, x, parted) * .34 + place[2]) - 1)
     fine, lock = _mix(fine, .7 * pores + .3 * mottle, curly), _mix(lock, .6 * mottle + .4 * pores, curly)
     ragged = edge + (.007 * lock + .007 * fine + .008 * pores) * (1 - hanging)
     cover = smoothstep(-1., 1., (ragged - .005) / (.05 - .035 * hanging)) * density * (1 - (.5 * (1 - density) * pores).clamp(-.3, .5))
