@@ -13,6 +13,7 @@ import nbformat, pytest
 
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 THEATRE = "document.querySelector('.fnb').theatre"  # the first theatre of the page: state(), goto(i), play(), pause(), painted
+STUDIO = "document.querySelector('.fst').studio"     # the first AU studio of the page: state(), desk
 NOISE = (  # console errors of JupyterLab itself, without a word about us
     "favicon",
     "Failed to load resource: the server responded with a status of 404",   # workspace and settings files that do not exist yet
@@ -121,6 +122,23 @@ def lab(folder):
         try: process.wait(15)
         except subprocess.TimeoutExpired: process.kill(); process.wait()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def wait_studio(page, condition, timeout=60):
+    "Wait until something holds for the state s of the page's studio."
+    page.wait_for_function(f"() => {{ const s = document.querySelector('.fst')?.studio.state(); return s && ({condition}); }}", timeout=timeout * 1000)
+
+
+def calm(page):
+    "Wait for the studio's finished picture."
+    wait_studio(page, "s.frames && !s.busy && s.size === 224")
+
+
+def at_rest(page):
+    "Lay the studio's face to rest: person 9, looking ahead, and nothing acts."
+    page.evaluate(f"""() => {{ const d = {STUDIO}.desk; d.express(""); d.explaining && d.explainNow(false);
+        d.set({{au: [0, 1].map(() => Array(18).fill(0)), split: false, person: 9, look: {{}}, domain: "lab_color", photo: 0, turn: [0, 0], lamp: [0, 0]}}); }}""")
+    calm(page)
 
 
 def write_notebook(path, *cells):

@@ -1,6 +1,7 @@
 "Angular softmax: against plain-Python references and pytorch-metric-learning, as a head in a training loop, and its picture."
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -14,7 +15,9 @@ from torch.testing import assert_close
 from fer_nb.angular_softmax import AngularSoftmax, angle_figure, angular_logits, contested, udat_as
 from fer_nb.backbones import VGG16FC
 from fer_nb.grl import DomainAdversarial
+from reference import Largest, close, tensor, unit
 
+close = partial(close, least=1e-300)
 CASES = ["random", "single", "one_class", "many_classes", "far_side", "huge", "tiny", "near_parallel", "near_opposite"]
 SETTINGS = [(1., 0.), (1., .5), (64., .5), (8., 1.5)]
 
@@ -31,16 +34,6 @@ def make(case="random", B=11, d=3, K=5, seed=0):
     if case == "near_parallel": x = 2 * w[y] + 1e-3 * x
     if case == "near_opposite": x = -2 * w[y] + 1e-3 * x
     return x, y, w
-
-
-def dot(a, b): return math.fsum(p * q for p, q in zip(a, b))
-
-
-def unit(a):
-    largest = max(map(abs, a))
-    scaled = [v / largest for v in a]
-    length = math.sqrt(dot(scaled, scaled))
-    return [v / length for v in scaled], length * largest
 
 
 def reference(x, y, w, s, m, monotone=False):
@@ -72,17 +65,7 @@ def reference(x, y, w, s, m, monotone=False):
     return *map(tensor, (logits,)), math.fsum(losses) / B, tensor(for_x), tensor(for_w)
 
 
-def tensor(rows): return torch.tensor(rows, dtype=torch.float64)
-
-
 def loss(x, y, w, s=64., m=.5, monotone=False): return F.cross_entropy(angular_logits(x, w, y, s, m, monotone), y)
-
-
-def close(a, b, rtol=1e-10, floor=0.):
-    "Equal to rtol, relative to the largest entry (at least to `floor`)."
-    b = torch.as_tensor(b, dtype=torch.float64)
-    assert a.isfinite().all()
-    assert_close(a.double(), b, rtol=rtol, atol=rtol * max(b.abs().max().item(), floor) + 1e-300)
 
 
 @pytest.mark.parametrize("monotone", [False, True])
@@ -257,16 +240,6 @@ def test_functional_transforms():
 
 def test_nothing_larger_than_the_logits():
     "The largest tensor that the forward and backward pass ever make."
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Largest(TorchDispatchMode):
-        size = 0
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            for t in out if isinstance(out, (tuple, list)) else [out]:
-                if isinstance(t, torch.Tensor): self.size = max(self.size, t.untyped_storage().nbytes() // t.element_size())
-            return out
-
     for B, K, d in ((64, 50, 40), (10, 200, 40)):
         x, y, head = torch.randn(B, d, requires_grad=True), torch.randint(K, (B,)), AngularSoftmax(d, K)
         with Largest() as seen: F.cross_entropy(head(x, y), y).backward()

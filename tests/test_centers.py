@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from fer_nb.centers import (CenterLoss, IslandLoss, center_delta, center_loss, check_batch, class_sums, force_field,
                             forces, island_delta, island_loss)
+from reference import close, dot, tensor
 
 CASES = ["random", "tied", "empty", "zero", "on_center", "single", "huge", "far", "tiny"]
 
@@ -28,9 +29,6 @@ def make(case="random", m=11, d=3, K=5, seed=0):
     if case == "far": x, c = x + 1e5, c + 1e5
     if case == "tiny": x, c = x * 1e-160, c * 1e-160
     return x, y, c
-
-
-def dot(a, b): return math.fsum(p * q for p, q in zip(a, b))
 
 
 def ref_center(x, y, c):
@@ -62,16 +60,6 @@ def ref_island(c, lam1):
             for t in range(d if length[j] else 0):
                 rule[j][t] += lam1 / (K - 1) * (unit[k][t] - cos * unit[j][t]) / (length[j] * largest[j])
     return value, tensor(rule)
-
-
-def tensor(rows): return torch.tensor(rows, dtype=torch.float64)
-
-
-def close(a, b, rtol=1e-10):
-    "Equal to rtol, relative to the largest entry."
-    b = torch.as_tensor(b, dtype=torch.float64)
-    assert a.isfinite().all()
-    assert_close(a.double(), b, rtol=rtol, atol=rtol * b.abs().max().item())
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -17,6 +17,7 @@ from fer_nb.centers import CenterLoss, IslandLoss
 from fer_nb.large_margin import (EMOTIONET_AUS, PSEUDO_EMOTIONS, SMALL_AUS, TABLES, LargeMarginLoss, PseudoEmotions, SemiSupervised, au_name, class_centroids,
                                  f1_averages, f1_per_au, f1_text, large_margin_loss, read_aus, score_figure, score_report)
 from fer_nb.training import Batches, fit
+from reference import Largest, close, dot, tensor, unit
 
 NAN = float("nan")
 CASES = ["random", "tied", "empty", "zero", "zero_sample", "zero_centroid", "on_centroid", "opposite", "single", "one_class", "many_classes", "huge", "tiny", "far"]
@@ -41,17 +42,6 @@ def make(case="random", m=11, d=3, K=5, seed=0):
     return x, y, c
 
 
-def dot(a, b): return math.fsum(p * q for p, q in zip(a, b))
-
-
-def unit(a):
-    "Direction and length; a zero vector keeps no direction."
-    largest = max(map(abs, a)) or 1.
-    scaled = [v / largest for v in a]
-    length = math.sqrt(dot(scaled, scaled))
-    return ([v / length for v in scaled], length * largest) if length else (scaled, math.inf)
-
-
 def reference(x, y, c):
     "Eq. 3 by distances, as printed, for classes that have a centroid; gradients of the mean for x and c. Loops over Python floats."
     x, y, c = x.tolist(), y.tolist(), c.tolist()
@@ -73,16 +63,6 @@ def reference(x, y, c):
         direction, length = pair
         return [(p - dot(g, direction) * q) / length for p, q in zip(g, direction)]
     return tensor(losses), tensor([through(g, p) for g, p in zip(for_u, u)]), tensor([through(g, p) for g, p in zip(for_v, v)])
-
-
-def tensor(rows): return torch.tensor(rows, dtype=torch.float64)
-
-
-def close(a, b, rtol=1e-10, floor=0.):
-    "Equal to rtol, relative to the largest entry (at least to `floor`)."
-    b = torch.as_tensor(b, dtype=torch.float64)
-    assert a.isfinite().all()
-    assert_close(a.double(), b, rtol=rtol, atol=rtol * max(b.abs().max().item(), floor))
 
 
 # ---- the loss
@@ -289,16 +269,6 @@ def test_functional_transforms():
 
 def test_nothing_of_size_batch_times_classes_times_dim():
     "The largest tensor that the forward and backward pass ever make."
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Largest(TorchDispatchMode):
-        size = 0
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            for t in out if isinstance(out, (tuple, list)) else [out]:
-                if isinstance(t, torch.Tensor): self.size = max(self.size, t.untyped_storage().nbytes() // t.element_size())
-            return out
-
     for centers in ("running", "batch"):
         for B, K, d in ((64, 50, 40), (10, 200, 40)):
             x, y, criterion = torch.randn(B, d, requires_grad=True), torch.randint(K, (B,)), LargeMarginLoss(K, d, centers=centers)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lab_server import chromium, find_chromium, lab, write_notebook
+from lab_server import at_rest, calm, chromium, find_chromium, lab, write_notebook
 from fer_nb.faces import AU_NAMES
 from fer_nb.large_margin import PSEUDO_EMOTIONS, TABLES
 
@@ -47,17 +47,14 @@ def room(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def at_rest(room):
+def same_face(room):
     "Every test begins with the same face at rest."
-    room.page.evaluate("""() => { const d = document.querySelector('.fst').studio.desk; d.express("");
-        d.set({au: [0, 1].map(() => Array(18).fill(0)), split: false, person: 9, look: {}, domain: "lab_color", photo: 0, turn: [0, 0], lamp: [0, 0]}); }""")
-    calm(room.page)
+    at_rest(room.page)
     page_says(room.page, "r.tables[0].verdict === 'nothing acts'")
 
 
 def report(page): return page.evaluate("() => document.querySelector('.fsc').scores.state()")
 def page_says(page, condition): page.wait_for_function(f"() => {{ const r = document.querySelector('.fsc')?.scores.state(); return r && r.tables && ({condition}); }}", timeout=60_000)
-def calm(page): page.wait_for_function("() => { const s = document.querySelector('.fst')?.studio.state(); return s && s.frames && !s.busy && s.size === 224; }", timeout=60_000)
 def slider(page, au): return page.locator(f"input[data-au={au}][data-side=both]")
 def row(page, table, emotion): return page.locator(f".fsc-table[data-table={table}] .fsc-row[data-name={emotion}]")
 def width(page, table, emotion): return row(page, table, emotion).locator(".fsc-bar").evaluate("e => e.getBoundingClientRect().width / e.parentElement.getBoundingClientRect().width")

@@ -16,6 +16,7 @@ from fer_nb.centers import force_field, forces, island_loss
 from fer_nb.embeddings import Run, intra_inter
 from fer_nb.separate_loss import (SeparateLoss, carousel, carousel_figure, separate_delta, separate_loss, similarity_figure,
                                   similarity_frames, similarity_table, similarity_text, sphere_figure, true_centers)
+from reference import Largest, close, dot, tensor, unit
 
 CASES = ["random", "tied", "empty", "zero", "zero_sample", "zero_center", "on_center", "opposite", "single", "one_class", "many_classes",
          "huge", "far", "tiny"]
@@ -40,17 +41,6 @@ def make(case="random", m=11, d=3, K=5, seed=0):
     return x, y, c
 
 
-def dot(a, b): return math.fsum(p * q for p, q in zip(a, b))
-
-
-def unit(a):
-    "Direction and length; a zero vector keeps no direction."
-    largest = max(map(abs, a)) or 1.
-    scaled = [v / largest for v in a]
-    length = math.sqrt(dot(scaled, scaled))
-    return ([v / length for v in scaled], length * largest) if length else (scaled, math.inf)
-
-
 def turn(a, b):
     "Derivative of the cosine between a and b with respect to b."
     u, (v, length) = unit(a)[0], unit(b)
@@ -71,16 +61,6 @@ def reference(x, y, c):
     inter_c = [[math.fsum(turn(c[k], c[j])[a] for k in range(K) if k != j) / max(len(pairs), 1) for a in range(d)] for j in range(K)]
     rule_intra = [[t / (1 + len(mine[j])) for t in row] for j, row in enumerate(intra_c)]
     return intra, inter, *map(tensor, (for_x, intra_c, inter_c, rule_intra))
-
-
-def tensor(rows): return torch.tensor(rows, dtype=torch.float64)
-
-
-def close(a, b, rtol=1e-10, floor=0.):
-    "Equal to rtol, relative to the largest entry (at least to `floor`)."
-    b = torch.as_tensor(b, dtype=torch.float64)
-    assert a.isfinite().all()
-    assert_close(a.double(), b, rtol=rtol, atol=rtol * max(b.abs().max().item(), floor))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -270,16 +250,6 @@ def test_functional_transforms():
 
 def test_nothing_of_size_batch_or_classes_times_classes_times_dim():
     "The largest tensor that the forward and backward pass ever make."
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Largest(TorchDispatchMode):
-        size = 0
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            for t in out if isinstance(out, (tuple, list)) else [out]:
-                if isinstance(t, torch.Tensor): self.size = max(self.size, t.untyped_storage().nbytes() // t.element_size())
-            return out
-
     for B, K, d in ((64, 50, 40), (10, 200, 40)):
         x, y, criterion = torch.randn(B, d, requires_grad=True), torch.randint(K, (B,)), SeparateLoss(K, d)
         with Largest() as seen: criterion(x, y).backward()

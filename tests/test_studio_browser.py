@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np, pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lab_server import chromium, find_chromium, lab, write_notebook
+from lab_server import STUDIO, at_rest, calm, chromium, find_chromium, lab, wait_studio, write_notebook
 from fer_nb.faces import AU_NAMES, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-STUDIO = "document.querySelector('.fst').studio"
 LOG = f"""() => {{
     const desk = {STUDIO}.desk, send = desk.send, hear = desk.hear.bind(desk);
     window.log = [];
@@ -35,16 +34,12 @@ def room(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def at_rest(room):
+def same_face(room):
     "Every test begins with the same face at rest."
-    room.page.evaluate(f"""() => {{ const d = {STUDIO}.desk; d.express(""); d.explaining && d.explainNow(false);
-        d.set({{au: [0, 1].map(() => Array(18).fill(0)), split: false, person: 9, look: {{}}, domain: "lab_color", photo: 0, turn: [0, 0], lamp: [0, 0]}}); }}""")
-    calm(room.page)
+    at_rest(room.page)
 
 
 def state(page): return page.evaluate(f"() => {STUDIO}.state()")
-def wait(page, condition, timeout=60): page.wait_for_function(f"() => {{ const s = document.querySelector('.fst')?.studio.state(); return s && ({condition}); }}", timeout=timeout * 1000)
-def calm(page): wait(page, "s.frames && !s.busy && s.size === 224")
 def slider(page, au, side="both"): return page.locator(f"input[data-au={au}][data-side={side}]")
 def chip(page, emotion): return page.locator(f".fst-chip[data-emotion='{emotion}']")
 def values(page, side=0): return dict(zip(AU_NAMES, state(page)["au"][side]))
@@ -172,7 +167,7 @@ def test_dice_and_looks_change_the_person_and_keep_the_expression(room):
     calm(page)
     before = pixels(page)
     page.get_by_role("button", name="New person").click()
-    wait(page, "s.person !== 9")
+    wait_studio(page, "s.person !== 9")
     calm(page)
     assert change(pixels(page), before).mean() > 3 and values(page)["AU12"] == 0.8
     before, shown = pixels(page), state(page)["shown"]
@@ -182,7 +177,7 @@ def test_dice_and_looks_change_the_person_and_keep_the_expression(room):
     assert change(pixels(page), before).mean() > 3
     before = pixels(page)
     page.get_by_role("button", name="New photo").click()
-    wait(page, "s.photo !== 0")
+    wait_studio(page, "s.photo !== 0")
     calm(page)
     assert change(pixels(page), before).mean() > 0.5
 
@@ -239,11 +234,11 @@ def test_explain_follows_the_pointer(room):
     page = room.page
     assert page.locator(".fst-extras").is_hidden()
     page.get_by_role("button", name="Explain").click()
-    wait(page, "s.extras")
+    wait_studio(page, "s.extras")
     seen = {}
     for au in ("AU26", "AU1"):
         page.locator(f".fst-row[data-au={au}]").hover()
-        wait(page, f"s.extras === '{au}' && !s.busy")
+        wait_studio(page, f"s.extras === '{au}' && !s.busy")
         assert page.locator(".fst-explained").inner_text().startswith(au) and page.locator(".fst-row.explained").get_attribute("data-au") == au
         seen[au] = [pixels(page, f"{STUDIO}.desk.extras.{name}") for name in ("difference", "mesh")]
         assert "up to" in page.locator(".fst-extras figcaption").nth(1).inner_text()
@@ -275,7 +270,7 @@ def test_asymmetry_gives_every_action_two_sliders(room):
 def test_the_page_follows_python(room):
     page = room.page
     assert room.run_cell(page, "stage.au = [.1 if n == 'AU6' else .9 if n == 'AU25' else 0. for n in AU_NAMES]\nstage.domain = 'blue_screen'\nprint('set')") == "set"
-    wait(page, "s.domain === 'blue_screen' && s.size === 224")
+    wait_studio(page, "s.domain === 'blue_screen' && s.size === 224")
     assert float(slider(page, "AU25").input_value()) == 0.9 and float(slider(page, "AU6").input_value()) == 0.1
     assert page.get_by_label("Domain").input_value() == "blue_screen"
     assert room.run_cell(page, "try: stage.au = [9] * 18\nexcept ValueError as e: print(e)").startswith("au: expected")
@@ -311,7 +306,7 @@ def test_dark_and_light(room):
     background = "() => getComputedStyle(document.querySelector('.fst')).backgroundColor.match(/\\d+/g).map(Number)"
     for dark in (True, False):
         room.theme(page, dark)
-        wait(page, f"s.dark === {str(dark).lower()}")
+        wait_studio(page, f"s.dark === {str(dark).lower()}")
         page.wait_for_timeout(500)
         assert (max(page.evaluate(background)[:3]) < 80) == dark
 
