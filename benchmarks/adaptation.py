@@ -26,7 +26,10 @@ from fer_nb.datasets import BalancedBatches
 from fer_nb.embeddings import domain_distance
 from fer_nb.faces import EMOTIONS, load_faces
 from fer_nb.grl import DomainAdversarial, DomainClassifier, doctor
+from fer_nb.papers import interval
 from fer_nb.training import Objective, cosine, evaluate, fit
+
+from faces_matrix import gray
 
 STEPS, LR, BATCH, SEARCH_SEED = 280, 2e-3, 32, 100
 DIRECTIONS = [("lab_color", "studio_gray"), ("studio_gray", "lab_color"), ("blue_screen", "studio_gray"), ("studio_gray", "blue_screen")]
@@ -76,12 +79,6 @@ class Coral(nn.Module):
         x, (_, y, d) = output.embedding, batch
         apart = (x[d == 0].T.cov() - x[d == 1].T.cov()).square().sum() / (4 * x.shape[1]**2)
         return {"softmax": F.cross_entropy(output.logits, y, ignore_index=-1), "coral": self.lambd * apart}
-
-
-def gray(images):
-    "uint8 (N, 3, H, W) to float (N, 1, H, W), every picture with mean 0 and deviation 1."
-    x = (images.float() * torch.tensor([.299, .587, .114]).view(3, 1, 1)).sum(1, keepdim=True)
-    return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True).clamp(min=1)
 
 
 @lru_cache(None)
@@ -196,9 +193,6 @@ def name_of(row):
     return row["method"] + (":" if strength else "") + strength + clamp + (", normalised" if str(row["normalise"]) == "True" else "")
 
 
-T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}   # two-sided quantiles of Student's t
-
-
 def table(rows):
     "The report as markdown: target test accuracy, mean ± standard deviation over seeds, and below it the paired difference to training on the source alone with its 95 % interval."
     rows = [r for r in rows if r["part"] == "report"]
@@ -212,9 +206,7 @@ def table(rows):
             v = [value[s, t, name, seed] for seed in seeds]
             text = f"{statistics.fmean(v):.1f} ± {statistics.stdev(v):.1f}"
             if name != "source":
-                gain = [value[s, t, name, seed] - value[s, t, "source", seed] for seed in seeds]
-                half = T95[len(v) - 1] * statistics.stdev(gain) / len(v)**.5
-                text += f" ({statistics.fmean(gain):+.1f} [{statistics.fmean(gain) - half:+.1f}, {statistics.fmean(gain) + half:+.1f}])"
+                text += " ({:+.1f} [{:+.1f}, {:+.1f}])".format(*interval(value[s, t, name, seed] - value[s, t, "source", seed] for seed in seeds))
             cells.append(text)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -1,8 +1,5 @@
 "The adaptation experiment: its smallest cell trains and goes on after an interruption, what it chooses, and the table that ships."
-import csv
-import importlib.util
 import math
-import sys
 from pathlib import Path
 
 import nbformat
@@ -10,10 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+import adaptation as A
+
 ROOT = Path(__file__).parents[1]
-spec = importlib.util.spec_from_file_location("adaptation", ROOT/"benchmarks/adaptation.py")
-A = sys.modules["adaptation"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(A)
 SHIPPED = A.read(ROOT/"data_samples/adaptation.csv")
 
 
