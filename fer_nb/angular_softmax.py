@@ -104,6 +104,11 @@ class AngularSoftmax(nn.Module):
         self.s, self.m, self.monotone = s, m, monotone
         self.weight = nn.Parameter(F.normalize(torch.randn(num_classes, in_features)))
 
+    @property
+    def directions(self) -> torch.Tensor: # (K, d)
+        "The class vectors at length 1: what decides."
+        return _unit(self.weight)[0]
+
     def extra_repr(self):
         num_classes, in_features = self.weight.shape
         return f"{in_features}, {num_classes}, s={self.s}, m={self.m}" + ", monotone=True" * self.monotone

@@ -308,9 +308,10 @@ def _snap(run, step, x, means):
         run.total = int(step.total or 0)
     shaped = lambda t, shape: t if isinstance(t, torch.Tensor) and tuple(t.shape) == shape else None
     head = getattr(step.model, "classifier", None)
+    weight = getattr(head, "directions", getattr(head, "weight", None))  # a head on angles decides by directions
     centers = [c for m in step.objective.modules() if (c := shaped(getattr(m, "centers", None), (k, d))) is not None]
     losses = means.take()
-    run.add(step.n, embedding, logits.argmax(1), epoch=step.epoch, centers=centers[0] if centers else None, head=shaped(getattr(head, "weight", None), (k, d)),
+    run.add(step.n, embedding, logits.argmax(1), epoch=step.epoch, centers=centers[0] if centers else None, head=shaped(weight, (k, d)),
             bias=shaped(getattr(head, "bias", None), (k,)), grad_norm=losses.pop("grad_norm"), losses=losses)
 
 def _watch(run, steps, x, every):

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np, pytest, torch
 from torch import nn
 from hypothesis import given, settings, strategies as st
+from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.backbones import Output
 from fer_nb import embeddings as E
 from fer_nb.embeddings import Run, record
@@ -178,6 +179,15 @@ def test_a_class_without_watched_points_has_no_recall():
     run = record(training(2), (x[y < 2], y[y < 2])).finish()
     assert math.isnan(run.recall[-1][2]) and run.meta()["recall"][-1][2] is None
     assert run.accuracy() == pytest.approx((run.predictions == run.labels).mean())
+
+def test_regions_of_a_head_on_angles_are_what_it_says():
+    net = Net()
+    net.classifier = AngularSoftmax(2, K, m=0.)
+    net.classifier.weight.data *= torch.tensor([[1.], [20.], [.05]])     # lengths that a linear head would heed
+    run, z = record(training(net=net), points()).finish(), np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    said = net.classifier(torch.from_numpy(z)).argmax(1).numpy()
+    assert len(set(said)) == K and (E.regions(run, -1, z) == said).all()
+    assert (said != (z @ net.classifier.weight.detach().numpy().T).argmax(1)).any()
 
 def test_bias_of_the_head_and_more_dimensions():
     run = a_run(d=5, bias=True)
