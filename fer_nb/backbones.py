@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Output', 'conv_stage', 'initialise', 'LeNetsPP', 'Layer', 'layer_table', 'signal_spread', 'spread_figure',
            'wedges_figure', 'maps_figure', 'from_torchvision', 'Backbone', 'VGG19Taps', 'receptive_field', 'VGG16FC',
-           'AlexNet', 'ResNet18', 'taps_figure']
+           'AlexNet', 'ResNet18', 'LabCNN', 'taps_figure']
 
 # %% ../nbs/04_backbones.ipynb #212119c2
 import math
@@ -407,6 +407,37 @@ class ResNet18(Backbone):
         self.features, self.avgpool = nn.Sequential(*list(net.children())[:-2]), net.avgpool
         self.fc = nn.Identity() if feat_dim is None else initialise(nn.Linear(pooled, feat_dim), init)
         self.classifier = initialise(nn.Linear(self.feat_dim, num_classes), init)
+
+# %% ../nbs/04_backbones.ipynb #176c5bca
+class LabCNN(nn.Module):
+    """Three convolutions with batch norm and pooling, the first in steps of two; the embedding is a linear layer, batch norm and ReLU on them.
+
+    Shape: images (B, 1, in_size, in_size) to Output(embedding (B, feat_dim), logits (B, num_classes)).
+    Raises ValueError for a size or an image shape that does not fit.
+    In none of the papers: the network of the labs and of tables on a laptop."""
+    def __init__(
+        self,
+        num_classes: int = 7, # classes of the linear head
+        feat_dim: int = 64, # length of the embedding
+        in_size: int = 64, # side of the images, from 16
+    ):
+        super().__init__()
+        _whole("num_classes", num_classes, 2); _whole("feat_dim", feat_dim, 1); _whole("in_size", in_size, 16)
+        self.in_size, self.feat_dim = in_size, feat_dim
+        stage = lambda a, b, size=3, stride=1: [nn.Conv2d(a, b, size, stride, size // 2, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)]
+        self.features = nn.Sequential(*stage(1, 16, 7, 2), *stage(16, 32), *stage(32, 64), nn.Flatten(), nn.Dropout(.3))
+        self.embed = nn.Sequential(nn.Linear(64 * ((in_size + 1) // 16)**2, feat_dim, bias=False), nn.BatchNorm1d(feat_dim), nn.ReLU())
+        self.classifier = nn.Linear(feat_dim, num_classes)
+
+    def forward(
+        self,
+        images: torch.Tensor, # (B, 1, in_size, in_size), each with mean 0 and deviation 1 or so
+    ) -> Output: # embedding (B, feat_dim), logits (B, num_classes)
+        "Embed the images and score the classes."
+        if images.shape[1:] != (1, self.in_size, self.in_size):
+            raise ValueError(f"images: expected shape (B, 1, {self.in_size}, {self.in_size}), got {tuple(images.shape)}")
+        embedding = self.embed(self.features(images))
+        return Output(embedding, self.classifier(embedding))
 
 # %% ../nbs/04_backbones.ipynb #957844e2
 def taps_figure(

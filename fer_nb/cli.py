@@ -87,7 +87,7 @@ def reproduce(
     **options, # seeds, scale, weights, jobs, part: see `fer_nb.reproduce.run`
 ) -> int: # exit status
     "The papers' tables: list them, show one, or run it on your data or on the embedded faces"
-    from fer_nb.reproduce import EXPERIMENTS, check_data, find, markdown, run, show
+    from fer_nb.reproduce import EXPERIMENTS, find, markdown, needs, run, show
     names = list(names) or list(EXPERIMENTS)
     experiments = [find(name) for name in names]
     if action == 'list': print('\n'.join(f'{e.name:16}{e.title}' for e in experiments))
@@ -95,7 +95,7 @@ def reproduce(
     else:
         folders = dict(pair.partition('=')[::2] for pair in data)
         if '' in folders.values(): raise ValueError(f'data: expected NAME=DIR, got {" ".join(data)}')
-        for e in experiments: print(check_data(e, folders))
+        for e in experiments: needs(e, folders) # before hours are spent on the first
         for e in experiments: print(f'\n{e.name}: {e.title}\n{markdown(run(e, folders, out=out, **options))}')
         print(f'\nwritten to {out}')
     return 0

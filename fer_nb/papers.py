@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LOSSES', 'LIMITS', 'OWN_LAM', 'PRESETS', 'HEADS', 'TABLE_1', 'Recipe', 'Data', 'wild_data', 'build', 'start', 'label',
-           'recording', 'wild_race', 'class_means', 'score', 'train', 'read_rows', 'movie_path', 'compare', 'spread',
-           'table', 'interval', 'paired', 'preset']
+           'recording', 'wild_race', 'class_means', 'score', 'train', 'read_lines', 'write_csv', 'read_rows',
+           'movie_path', 'compare', 'spread', 'aligned', 'table', 'interval', 'paired', 'preset']
 
 # %% ../nbs/20_papers.ipynb #84949309
 import csv, hashlib, json, math, os, signal, threading
@@ -246,8 +246,11 @@ def _key(row) -> str:
     "Which training a row belongs to: its recipe and the part it was scored on"
     return json.dumps([row.get(f.name, '') for f in fields(Recipe)] + [row.get('part', 'test')])
 
-def _finished(path):
-    "Rows of an interrupted comparison by `_key`; a line cut short by the interruption is dropped"
+def read_lines(
+    path, # a file of JSON lines that need not exist yet; its folder is made
+) -> list: # of what was written
+    "What an interrupted run has written line by line; a line cut short by the interruption is dropped from the file too, or the next one would be glued to it"
+    path = Path(path)
     if path.parent.exists() and not path.parent.is_dir(): raise ValueError(f'out must be a folder, got the file {path.parent}')
     path.parent.mkdir(parents=True, exist_ok=True)
     text, rows = path.read_text(encoding='utf-8') if path.exists() else '', []
@@ -258,12 +261,16 @@ def _finished(path):
     if whole != text:
         path.with_suffix('.part').write_text(whole, encoding='utf-8')
         path.with_suffix('.part').replace(path)
-    return {_key(row): row for row in rows}
+    return rows
 
-def _write_csv(path, rows):
+def write_csv(
+    path,
+    rows, # dicts
+):
+    "Write rows as a table; columns are all keys, in the order in which they turn up"
     names = list(dict.fromkeys(k for row in rows for k in row))
-    with path.open('w', newline='', encoding='utf-8') as f:
-        w = csv.DictWriter(f, names)
+    with Path(path).open('w', newline='', encoding='utf-8') as f:
+        w = csv.DictWriter(f, names, lineterminator='\n')
         w.writeheader()
         w.writerows(rows)
 
@@ -317,7 +324,7 @@ def compare(
     todo = {_key(asdict(r) | {'part': part}): r for r in (replace(r, seed=s) for r in recipes for s in range(seeds))}
     if not todo: raise ValueError('recipes must hold at least one recipe, got none')
     out = Path(out).expanduser() if out else None
-    rows = _finished(out/'rows.jsonl') if out else {}
+    rows = {_key(row): row for row in read_lines(out/'rows.jsonl')} if out else {}
     movie = lambda r: movie_path(out, r) if out and movies and r.seed == 0 else None
     seen = lambda r: movie(r) is None or movie(r).exists()
     new = {k: r for k, r in todo.items() if k not in rows or 'diverged' not in rows[k] and not seen(r)}
@@ -330,7 +337,7 @@ def compare(
             bar.update()
             bar.set_postfix_str(f"{label(row)} seed {row['seed']}: " + (f"{row['linear']:.1f} %" if 'linear' in row else 'diverged'))
     rows = [rows[k] for k in todo]
-    if out: _write_csv(out/'results.csv', rows)
+    if out: write_csv(out/'results.csv', rows)
     return rows
 
 # %% ../nbs/20_papers.ipynb #e7bf4edf
@@ -351,6 +358,13 @@ def spread(values) -> str:
     values = [v for v in values if not math.isnan(v)]
     return '–' if not values else f'{fmean(values):.1f}' + (f' ± {stdev(values):.1f}' if len(values) > 1 else '')
 
+def aligned(
+    lines: list, # of lists of texts, the first one is the head
+) -> str: # a Markdown table, also legible on a terminal
+    "A table with its columns below each other"
+    width = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return '\n'.join('| ' + ' | '.join(c.ljust(w) for c, w in zip(line, width)) + ' |' for line in (lines[0], ['-'*w for w in width], *lines[1:]))
+
 def table(
     rows, # of `compare`
     paper: dict | None = None, # printed figures by (loss, γ), such as `TABLE_1`
@@ -366,9 +380,7 @@ def table(
             count = f'{len(good)}' + (f', {len(group)-len(good)} diverged' if len(good) < len(group) else '')
             lines.append([name if h == HEADS[0] else '', h, *cells, count if h == HEADS[0] else '']
                          + ([f'{printed:.2f}' if h == HEADS[0] and printed else ''] if paper else []))
-    width = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    lines.insert(1, ['-'*w for w in width])
-    return '\n'.join('| ' + ' | '.join(c.ljust(w) for c, w in zip(line, width)) + ' |' for line in lines)
+    return aligned(lines)
 
 def interval(
     differences, # one per seed

@@ -507,7 +507,7 @@ def _optimizer(make, model, objective, lr, center_lr):
 def _accelerator(accelerator):
     "The accelerator to train with; ValueError for the kinds whose sharded weights or accumulated steps this loop does not handle."
     from accelerate import Accelerator
-    if accelerator is None: return Accelerator()
+    if accelerator is None: return Accelerator(cpu=int(os.environ.get("WORLD_SIZE", 1)) > 1 and not torch.cuda.is_available()) # several processes without a GPU talk by gloo
     if not isinstance(accelerator, Accelerator): raise ValueError(f"accelerator: expected an accelerate.Accelerator, got {type(accelerator).__name__}")
     if accelerator.gradient_accumulation_steps != 1:
         raise ValueError(f"accelerator: expected gradient_accumulation_steps=1, got {accelerator.gradient_accumulation_steps}")

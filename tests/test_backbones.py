@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torchvision import models
 
-from fer_nb.backbones import AlexNet, LeNetsPP, Output, ResNet18, VGG16FC, VGG19Taps, from_torchvision, initialise, receptive_field
+from fer_nb.backbones import AlexNet, LabCNN, LeNetsPP, Output, ResNet18, VGG16FC, VGG19Taps, from_torchvision, initialise, receptive_field
 
 
 def by_hand(a, b, c, features, feat_dim=2, classes=10):
@@ -155,6 +155,27 @@ def test_bad_arguments(kwargs, message):
 def test_bad_images(shape):
     with pytest.raises(ValueError, match=r"images: expected shape \(B, 1, 28, 28\), got"):
         LeNetsPP(width=.1)(torch.zeros(shape))
+
+
+# ---- the network of the labs
+
+@given(st.integers(16, 100), st.integers(1, 40), st.integers(2, 12))
+@settings(max_examples=20, deadline=None)
+def test_lab_cnn_of_any_size(in_size, feat_dim, num_classes):
+    out = LabCNN(num_classes, feat_dim, in_size)(torch.randn(2, 1, in_size, in_size))
+    assert out.embedding.shape == (2, feat_dim) and out.logits.shape == (2, num_classes) and (out.embedding >= 0).all()
+
+
+def test_lab_cnn_by_hand():
+    model = LabCNN().eval()
+    assert sum(p.numel() for p in model.parameters()) == 49*16 + 2*16 + 9*16*32 + 2*32 + 9*32*64 + 2*64 + 64*16*64 + 2*64 + 64*7 + 7
+    x = torch.randn(3, 1, 64, 64)
+    model(x).logits.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    for shape in ((3, 3, 64, 64), (3, 1, 32, 32)):
+        with pytest.raises(ValueError, match=r"images: expected shape \(B, 1, 64, 64\), got"): model(torch.zeros(shape))
+    for bad, message in ((dict(num_classes=1), "num_classes: "), (dict(feat_dim=0), "feat_dim: "), (dict(in_size=15), "in_size: .* at least 16, got 15")):
+        with pytest.raises(ValueError, match=message): LabCNN(**bad)
 
 
 # ---- the papers' networks

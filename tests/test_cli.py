@@ -362,7 +362,7 @@ def test_reproduce_runs_in_parts_and_then_as_a_whole(tmp_path, capsys):
     assert not (tmp_path/'003-table-3.md').exists()
     assert main(command) == 0
     text = capsys.readouterr().out
-    assert 'embedded faces: wild_gray for AffectNet' in text and '| DDA λ=0.01 γ=4 ' in text and (tmp_path/'003-table-3.md').exists()
+    assert 'embedded pictures: wild_gray for AffectNet' in text and '| DDA λ=0.01 γ=4 ' in text and (tmp_path/'003-table-3.md').exists()
 
 @pytest.mark.parametrize('args, says', [(['run', '005-table-1'], 'name: expected one of'), (['run', '003-table-3', '--data', 'affectnet'], 'expected NAME=DIR'), (['run', '003-table-3', '--part', '3'], 'invalid'),
                                         (['run', '004-table-3', '--data', 'rafdb=here'], 'missing: affectnet'), (['run', '003-table-3', '--scale', 'big'], 'scale: expected one of'), (['try'], 'invalid choice')])
