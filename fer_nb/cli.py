@@ -96,8 +96,11 @@ def reproduce(
         folders = dict(pair.partition('=')[::2] for pair in data)
         if '' in folders.values(): raise ValueError(f'data: expected NAME=DIR, got {" ".join(data)}')
         for e in experiments: needs(e, folders) # before hours are spent on the first
-        for e in experiments: print(f'\n{e.name}: {e.title}\n{markdown(run(e, folders, out=out, **options))}')
-        print(f'\nwritten to {out}')
+        first = int(os.environ.get('RANK', 0)) == 0 # of several processes
+        for e in experiments:
+            cells = run(e, folders, out=out, **options)
+            if first: print(f'\n{e.name}: {e.title}\n{markdown(cells)}')
+        if first: print(f'\nwritten to {out}')
     return 0
 
 # %% ../nbs/21_cli.ipynb #c4f08700

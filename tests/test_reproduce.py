@@ -239,6 +239,17 @@ def test_every_loss_reaches_the_network(loss):
     sum(losses.values()).backward()
     assert x.grad.abs().sum() > 0 and all(v.isfinite() for v in losses.values())
 
+def test_sizing_by_hand():
+    t = Training(("rafdb",), batch=10, epochs=2)
+    one, more, adam = (room.sizing(x, {"rafdb": 100, "fer2013": 300}) for x in (t, replace(t, batch=20), replace(t, adam=True, loss="udat", unlabeled=("fer2013",))))
+    assert one.weights == 11_180_103 and one.seen == 200 and adam.seen == 2 * 2 * 300 # the smaller set is gone through again
+    assert one.flops == pytest.approx(3 * 2 * 1.814e9, rel=.03) # counted without the images' own gradient
+    kept = (more.memory - one.memory) / 10
+    assert one.memory == pytest.approx(3 * 4 * one.weights + 10 * kept) and adam.memory - one.memory == pytest.approx(4 * one.weights)
+    assert 2e7 < kept < 4e7 # twenty convolutions and batch norms: between 5 and 10 million numbers a picture
+    assert one.hours(1e12) == pytest.approx(one.flops * 200 / 1e12 / 3600) and one.hours(1e12, 8, .5) == pytest.approx(one.hours(1e12) / 4)
+    with pytest.raises(ValueError, match="got Wild-MNIST"): room.sizing(EXPERIMENTS["003-table-1"].trainings()[0], {})
+
 def test_learning_rate_falls_in_steps():
     t = Training(("rafdb",), epochs=60, decay=10., every=20)
     assert [room._falling(t, n, 600) for n in (0, 199, 200, 400)] == pytest.approx([1, 1, .1, .01])
