@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat, pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lab_server import chromium, find_chromium, lab, write_notebook
+from lab_server import THEATRE, chromium, find_chromium, lab, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 NBS = Path(__file__).parents[1]/"nbs"
@@ -53,15 +53,26 @@ def room(tmp_path_factory):
 
 PICTURE = ".widget-interact img"
 
-def slide(page, label, *keys):
-    "Press keys on the slider of that label; waits until there is another picture."
+def move(page, label, *keys):
+    "Press keys on the slider of that label."
     box = page.locator(".widget-interact .widget-inline-hbox", has=page.locator(".widget-label", has_text=label)).first
-    before, said = page.locator(PICTURE).get_attribute("src"), box.locator(".widget-readout").inner_text()
+    readout = box.locator(".widget-readout")
+    said = readout.inner_text()
     box.locator(".noUi-handle").focus()
     for key in keys: page.keyboard.press(key)
+    return lambda: readout.inner_text() != said
+
+def other_picture(page, before):
+    "Wait until there is another picture."
     page.wait_for_function("([selector, before]) => { const img = document.querySelector(selector); return img && img.src !== before && img.naturalWidth > 100; }", arg=[PICTURE, before], timeout=120_000)
-    assert box.locator(".widget-readout").inner_text() != said
     return page.locator(PICTURE).get_attribute("src")
+
+def slide(page, label, *keys):
+    "Press keys on the slider of that label; waits until there is another picture."
+    before = page.locator(PICTURE).get_attribute("src")
+    moved, picture = move(page, label, *keys), other_picture(page, before)
+    assert moved()
+    return picture
 
 def first_picture(page):
     page.locator(PICTURE).wait_for(timeout=180_000)
@@ -118,6 +129,48 @@ def test_schedule_editor(room):
     value = room.run_cell(page, "print(editor.children[3].value, editor.children[0].value < .1, len(editor.result.axes))", 120)
     assert value.startswith("0 True ") and int(value.split()[-1]) >= 3
     assert slide(page, "clamp", "Home") != weaker
+    page.close()
+
+
+def test_schedule_editor_of_the_lab(room):
+    cells = cells_for("labs/adaptation.ipynb", "editor = interactive(")
+    page = room.open("lab", *("tried = {}" if c.startswith("first, tried = ") else c for c in cells))       # without the trainings of section 1
+    train = page.locator(".widget-interact button", has_text="Train")
+    train.wait_for(timeout=120_000)
+    assert page.locator(PICTURE).count() == 0                                     # nothing is trained before it is asked for
+    move(page, "epochs", "Home")
+    train.click()
+    first = first_picture(page)
+    said = "print(list(tried)[-1], len(editor.result.axes))"
+    assert room.run_cell(page, said, 120) == "λ = 0.1 constant, clamp 5.01e+03, softmax 6"       # the slider's own step
+    move(page, "clamp", "Home")
+    page.locator(".widget-interact select").first.select_option("growing")
+    assert page.locator(PICTURE).get_attribute("src") == first
+    train.click()
+    assert other_picture(page, first) != first
+    assert room.run_cell(page, said, 120) == "λ = 0.1 growing, clamp 0.1, softmax 6"
+    assert page.get_by_text("Traceback").count() == 0 and room.errors == []
+    page.close()
+
+
+@pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl", ["λ = 0", "λ = 0.1", "λ = 1"])])
+def test_races_of_the_rooms(room, notebook, names):
+    cells = cells_for(f"{notebook}.ipynb", "stage = race(")
+    page = room.open(f"race_{notebook}", *(re.split("^(?:ball|adapted) = ", c, flags=re.M)[0] for c in cells))     # without the pictures before it
+    page.locator(".fnb-do-play").click(timeout=120_000)
+    page.wait_for_function(f"n => {{ const s = {THEATRE}.state(); return s.frames.length === n && s.frames.every(f => f > 3) && s.painted > 3; }}", arg=len(names), timeout=120_000)
+    assert page.locator(".fnb-title").all_inner_texts() == names
+    page.locator(".fnb-do-stop").click()
+    assert room.run_cell(page, "print(stage.error)", 60) == "None"
+    page.close()
+
+
+def test_a_data_set_shows_itself(room):
+    page = room.open("data_set", *cells_for("02_datasets.ipynb", "class Summary:"), *cells_for("02_datasets.ipynb", "report = tiny.check()"), "tiny.readable().describe()")
+    shown = page.locator(".jp-RenderedHTMLCommon:has(img[alt='sample pictures'])")
+    shown.wait_for(timeout=120_000)
+    assert shown.locator("th").all_inner_texts()[-1] == "total" and shown.locator("td").all_inner_texts()[-1] == "13"        # 14 and a broken one
+    assert page.wait_for_function("() => document.querySelector('img[alt=\"sample pictures\"]').naturalWidth > 100")
     page.close()
 
 
