@@ -88,7 +88,7 @@ class LeNetsPP(nn.Module):
 
     def forward(
         self,
-        images: torch.Tensor, # (B, 1, in_size, in_size), (pixel − 127.5) / 128
+        images: torch.Tensor, # (B, 1, in_size, in_size), gray, with mean 0 and deviation 1 or so: (pixel − 127.5) / 128
     ) -> Output: # embedding (B, feat_dim), logits (B, num_classes)
         "Embed the images and score the classes."
         if images.shape[1:] != (1, self.in_size, self.in_size):
@@ -429,15 +429,7 @@ class LabCNN(nn.Module):
         self.embed = nn.Sequential(nn.Linear(64 * ((in_size + 1) // 16)**2, feat_dim, bias=False), nn.BatchNorm1d(feat_dim), nn.ReLU())
         self.classifier = nn.Linear(feat_dim, num_classes)
 
-    def forward(
-        self,
-        images: torch.Tensor, # (B, 1, in_size, in_size), each with mean 0 and deviation 1 or so
-    ) -> Output: # embedding (B, feat_dim), logits (B, num_classes)
-        "Embed the images and score the classes."
-        if images.shape[1:] != (1, self.in_size, self.in_size):
-            raise ValueError(f"images: expected shape (B, 1, {self.in_size}, {self.in_size}), got {tuple(images.shape)}")
-        embedding = self.embed(self.features(images))
-        return Output(embedding, self.classifier(embedding))
+    forward = LeNetsPP.forward
 
 # %% ../nbs/04_backbones.ipynb #957844e2
 def taps_figure(
