@@ -248,6 +248,7 @@ def _key(row) -> str:
 
 def read_lines(
     path, # a file of JSON lines that need not exist yet; its folder is made
+    mend: bool = True, # False while others may be writing to it
 ) -> list: # of what was written
     "What an interrupted run has written line by line; a line cut short by the interruption is dropped from the file too, or the next one would be glued to it"
     path = Path(path)
@@ -258,7 +259,7 @@ def read_lines(
         try: rows.append(json.loads(line))
         except json.JSONDecodeError: break
     whole = ''.join(json.dumps(row) + '\n' for row in rows)
-    if whole != text:
+    if whole != text and mend:
         path.with_suffix('.part').write_text(whole, encoding='utf-8')
         path.with_suffix('.part').replace(path)
     return rows

@@ -518,7 +518,9 @@ def run(
     for cell in experiment.cells: tests.setdefault(at_scale(cell.training, scale), set()).add(cell.test)
     todo = {(t.key(), seed): (t, tuple(sorted(names)), seed) for t, names in sorted(tests.items(), key=lambda item: item[0].start is not None) for seed in range(seeds)}
     held = lambda t, names: {name: content[name] for name in sorted({n.partition(":")[0] for u in _chain(t) for n in (*u.sets, *u.unlabeled, *names)})}
-    done = {} if out is None else {(row["training"], row["seed"]): row for row in read_lines(out/"rows.jsonl")
+    lines = None if out is None else out/("rows.jsonl" if part is None else f"rows-{part[0]}-of-{part[1]}.jsonl") # jobs side by side write to different files
+    written = [] if out is None else [row for path in {lines, *out.glob("rows*.jsonl")} for row in read_lines(path, mend=main and path == lines)]
+    done = {(row["training"], row["seed"]): row for row in written
                                    if (job := todo.get((row["training"], row["seed"]))) and set(row["tests"]) >= set(job[1]) and row["data"].items() >= held(*job[:2]).items()}
     new = [(t, names, seed, folders, weights, work, held(t, names)) for n, (key, (t, names, seed)) in enumerate(todo.items()) if key not in done and (part is None or n % part[1] == part[0])]
     single = "WORLD_SIZE" in os.environ or torch.cuda.is_available()
@@ -527,7 +529,7 @@ def run(
         for row in _trained(new, jobs):
             done[row["training"], row["seed"]] = row
             if out is not None and main:
-                with (out/"rows.jsonl").open("a", encoding="utf-8") as file: file.write(json.dumps(row) + "\n")
+                with lines.open("a", encoding="utf-8") as file: file.write(json.dumps(row) + "\n")
             bar.update()
     cells = collect(experiment, done.values(), scale, folders)
     if out is not None and main and part is None: _write(experiment, cells, list(done.values()), scale, folders, seeds, out, work)
