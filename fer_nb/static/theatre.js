@@ -401,6 +401,7 @@ class Panel {
     this.message = h("div", { class: "fnb-message", text: "waiting for the first frame …" });
     this.digit = h("canvas", { width: 1, height: 1 });
     this.tip = h("div", { class: "fnb-tip", "aria-hidden": "true" }, this.digit, h("div", {}, (this.tipLabel = h("div")), (this.tipGuess = h("div"))));
+    this.tip.style.display = "none";
     this.stage = h("div", { class: "fnb-stage", onpointermove: (e) => this.hover(e), onpointerleave: () => this.unhover() }, this.points, this.overlay, this.tip, this.message);
     this.figures = h("span", { class: "fnb-figures" });
     this.bars = h("canvas", { class: "fnb-bars", role: "img" });
