@@ -564,7 +564,7 @@ def collect(
         each = [row["measured"][cell.test][cell.measure] if "measured" in row else math.nan for row in group]
         values = [v for v in each if not math.isnan(v)]
         ours = fmean(values) if values else math.nan
-        cells.append({"row": cell.row, "column": cell.column, "measure": cell.measure, "paper": cell.paper, "ours": ours, "sd": stdev(values) if len(values) > 1 else math.nan, "seeds": len(values), "each": " ".join(f"{v:.4g}" for v in each),
+        cells.append({"row": cell.row, "column": cell.column, "test": cell.test, "measure": cell.measure, "paper": cell.paper, "ours": ours, "sd": stdev(values) if len(values) > 1 else math.nan, "seeds": len(values), "each": " ".join(f"{v:.4g}" for v in each),
                       "diverged": sum("diverged" in row for row in group), "difference": math.nan if cell.paper is None else ours - cell.paper,
                       "trained on": " + ".join(_source(s, folders) for s in cell.training.sets), "tested on": _source(cell.test, folders), "scale": scale})
     return cells
