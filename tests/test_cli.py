@@ -94,7 +94,7 @@ def test_bad_input_through_the_shell():
 
 @pytest.mark.skipif(os.name != 'posix' or os.geteuid() == 0 and not Path('/dev/full').exists(), reason='needs a device that is always full')
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('fer_nb.papers._write_csv', lambda path, rows: Path('/dev/full').write_text('x'*10))
+    monkeypatch.setattr('fer_nb.papers.write_csv', lambda path, rows: Path('/dev/full').write_text('x'*10))
     assert main([*TINY, '--seeds', '1', '--losses', 'softmax', '--out', str(tmp_path/'o')]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith('fer_nb: [Errno 28]')
 
