@@ -31,11 +31,11 @@ def one(name, device):
 def report(best, device):
     "The section's lines."
     lines = [f"Forward + backward, float32. {machine(device)}; {'wall time' if device == 'cuda' else 'CPU time of one thread'}.", "",
-             "| network | batch | GFLOP a picture, counted | ms a picture | TFLOP/s | batch and gradients, counted, MB | growth of the peak, MB |", "|---|---|---|---|---|---|---|"]
+             "| network | batch | GFLOP a picture, counted | ms a picture | TFLOP/s | what a batch keeps, counted, MB | growth of the peak, MB |", "|---|---|---|---|---|---|---|"]
     for name, r in best.items():
         t = training(name, device)
         size = sizing(t, dict.fromkeys(t.sets, 1))
-        kept = size.memory - 4 * size.weights * (3 if t.adam else 2) # without weights and the optimiser's state
+        kept = size.memory - 4 * size.weights * (4 if t.adam else 3) # weights, gradients and the optimiser's state are there before a step
         lines.append(f"| {name} | {t.batch} | {size.flops / 1e9:.1f} | {r['ms']:.1f} | {size.flops / r['ms'] / 1e9:.3f} | {kept / 2**20:.0f} | {r['mb']:.0f} |")
     return lines
 
