@@ -14,7 +14,7 @@ TABLES = {"VGG19 with taps, 224 px": "000-table-1", "VGG16, 224 px": "001-table-
 
 def training(name, device):
     t = EXPERIMENTS[TABLES[name]].trainings()[0]
-    return t if device == "cuda" else replace(t, batch=4)
+    return replace(t, size=t.crop or t.size, crop=None, batch=t.batch if device == "cuda" else 4)
 
 
 def one(name, device):
@@ -22,8 +22,7 @@ def one(name, device):
     import torch
     t = training(name, device)
     net = build(t, 7, "none").to(device)
-    side = t.crop or t.size
-    step = lambda n: (net.net if t.crop else net)(torch.randn(n, 3, side, side, device=device)).logits.sum().backward()
+    step = lambda n: net(torch.randn(n, 3, t.size, t.size, device=device)).logits.sum().backward()
     result = measure(lambda: step(t.batch), lambda: step(1), device, repeats=3)
     return result | {"ms": result["ms"] / t.batch}
 
@@ -35,8 +34,7 @@ def report(best, device):
     for name, r in best.items():
         t = training(name, device)
         size = sizing(t, dict.fromkeys(t.sets, 1))
-        kept = size.memory - 4 * size.weights * (4 if t.adam else 3) # weights, gradients and the optimiser's state are there before a step
-        lines.append(f"| {name} | {t.batch} | {size.flops / 1e9:.1f} | {r['ms']:.1f} | {size.flops / r['ms'] / 1e9:.3f} | {kept / 2**20:.0f} | {r['mb']:.0f} |")
+        lines.append(f"| {name} | {t.batch} | {size.flops / 1e9:.1f} | {r['ms']:.1f} | {size.flops / r['ms'] / 1e9:.3f} | {size.kept / 2**20:.0f} | {r['mb']:.0f} |")
     return lines
 
 

@@ -87,7 +87,7 @@ def reproduce(
     **options, # seeds, scale, weights, jobs, part: see `fer_nb.reproduce.run`
 ) -> int: # exit status
     "The papers' tables: list them, show one, or run it on your data or on the embedded faces"
-    from fer_nb.reproduce import EXPERIMENTS, find, markdown, needs, run, show
+    from fer_nb.reproduce import EXPERIMENTS, find, first_process, markdown, needs, run, show
     names = list(names) or list(EXPERIMENTS)
     experiments = [find(name) for name in names]
     if action == 'list': print('\n'.join(f'{e.name:16}{e.title}' for e in experiments))
@@ -96,11 +96,10 @@ def reproduce(
         folders = dict(pair.partition('=')[::2] for pair in data)
         if '' in folders.values(): raise ValueError(f'data: expected NAME=DIR, got {" ".join(data)}')
         for e in experiments: needs(e, folders) # before hours are spent on the first
-        first = int(os.environ.get('RANK', 0)) == 0 # of several processes
         for e in experiments:
             cells = run(e, folders, out=out, **options)
-            if first: print(f'\n{e.name}: {e.title}\n{markdown(cells)}')
-        if first: print(f'\nwritten to {out}')
+            if first_process(): print(f'\n{e.name}: {e.title}\n{markdown(cells)}')
+        if first_process(): print(f'\nwritten to {out}')
     return 0
 
 # %% ../nbs/21_cli.ipynb #c4f08700

@@ -35,8 +35,8 @@ from .wmnist import load_digits
 
 # %% auto #0
 __all__ = ['EXPERIMENTS', 'EMBEDDED', 'NETWORKS', 'LOSSES', 'SCALES', 'Training', 'Cell', 'Experiment', 'parts', 'needs',
-           'check_data', 'load_vggface', 'build', 'objective', 'measure', 'train', 'at_scale', 'run', 'find', 'collect',
-           'markdown', 'show', 'figures', 'Sizing', 'sizing']
+           'check_data', 'load_vggface', 'build', 'objective', 'measure', 'train', 'at_scale', 'first_process', 'run',
+           'find', 'collect', 'decimals', 'markdown', 'show', 'figures', 'Sizing', 'sizing']
 
 # %% ../nbs/22_reproduce.ipynb #1aef6901
 @dataclass(frozen=True)
@@ -171,7 +171,9 @@ _GAMMAS = (1., 2., 3., 4., 5., 6., 8., 10.)
 def _dda_rows(base, gamma):
     return (("softmax", base), ("center λ=0.01", replace(base, loss="center", lam=.01)), (f"DDA λ=0.01 γ={gamma:g}", replace(base, loss="dda", lam=.01, gamma=gamma)))
 
-_WILD = Training(("mnist",), network="lenets++", weights="none", epochs=100, batch=128, lr=.001, size=28)
+def _preset(name): return dict(epochs=PRESETS[name].epochs, batch=PRESETS[name].batch_size, lr=PRESETS[name].lr, size=PRESETS[name].size)
+
+_WILD = Training(("mnist",), network="lenets++", weights="none", **_preset("paper"))
 _PAPER_003 = (
     Experiment("003-table-1", "Wild-MNIST", tuple(Cell(label, column, replace(_WILD, loss=loss, lam=lam, gamma=gamma), "mnist", measure, paper) for label, loss, lam, gamma, printed in (
             ("softmax", "softmax", 0., 0., 96.78), ("center λ=0.01", "center", .01, 0., 97.12), *((f"DDA λ=0.01 γ={g:g}", "dda", .01, g, p) for g, p in ((1., 97.17), (3., 97.17), (5., 97.15), (7., 97.34))))
@@ -302,8 +304,9 @@ def check_data(
 def _chain(t): return [t] if t.start is None else [t, *_chain(t.start)]
 
 # %% ../nbs/22_reproduce.ipynb #ace8d011
+_ADVERSARIAL = ("dann", "udat", "udat-as", "udat-as margin") # losses of a domain classifier
 NETWORKS = {"vgg19taps": VGG19Taps, "vgg16fc": VGG16FC, "alexnet": AlexNet, "resnet18": ResNet18, "labcnn": LabCNN} # W-MNIST has its "lenets++"
-LOSSES = ("softmax", "center", "island", "separate", "dda", "dann", "udat", "udat-as", "udat-as margin", *(f"{kind} {term}" for kind in ("ssl", "au") for term in ("center", "island", "margin")))
+LOSSES = ("softmax", "center", "island", "separate", "dda", *_ADVERSARIAL, *(f"{kind} {term}" for kind in ("ssl", "au") for term in ("center", "island", "margin")))
 _TERMS = {"center": CenterLoss, "island": IslandLoss, "separate": SeparateLoss, "margin": LargeMarginLoss}
 
 class _Cropping(nn.Module):
@@ -379,7 +382,7 @@ def _batches(t, labelled, blind, seed):
     share = lambda n: max(1, t.batch // n // int(os.environ.get("WORLD_SIZE", 1)))
     workers = 0 if t.most or isinstance(labelled[0], TensorDataset) else min(8, os.cpu_count() or 1)
     both = lambda sets: sets[0] if len(sets) == 1 else ConcatDataset(sets)
-    if t.loss in ("dann", "udat", "udat-as", "udat-as margin"):
+    if t.loss in _ADVERSARIAL:
         sets = {**dict(zip(t.sets, labelled)), **{f"{name} without labels": _Mapped(d, lambda x, *_: (x,)) for name, d in zip(t.unlabeled, blind)}}
         return BalancedBatches(sets, share(len(sets)), seed, workers)
     if t.loss.startswith("ssl"): return BalancedBatches({"labeled": both(labelled), "unlabeled": _Mapped(both(blind), lambda x, *_: (x,))}, share(2), seed, workers)
@@ -455,9 +458,13 @@ def at_scale(
     if scale not in SCALES: raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
     if scale == "paper": return t
     small = dict(epochs=1, most=32) if scale == "smoke" else {}
-    if t.network == "lenets++": return replace(t, size=14, lam=min(1., 100 * t.lam), lr=.05, **(small or dict(epochs=30))) # λ is 1 where it is not 0, as in the preset
+    if t.network == "lenets++": return replace(t, lam=float(t.lam > 0), **(_preset("lab") | small)) # λ is 1 where it is not 0, as in the preset
     epochs = 8 if any(EMBEDDED[name].startswith("wild") for name in t.sets) else 24 # the wild sets are three times as large
-    return replace(t, network="labcnn", size=64, crop=None, weights="none", batch=64, lr=2e-3, adam=True, decay=1., every=1, start=t.start and at_scale(t.start, scale), **(small or dict(epochs=epochs)))
+    return replace(t, network="labcnn", size=64, crop=None, weights="none", batch=64, lr=2e-3, adam=True, decay=1., every=1, start=t.start and at_scale(t.start, scale), **(dict(epochs=epochs) | small))
+
+def first_process() -> bool:
+    "Whether this is the only process, or the first of several: the one that writes and speaks."
+    return int(os.environ.get("RANK", 0)) == 0
 
 def _source(name, folders):
     name = name.partition(":")[0]
@@ -465,7 +472,7 @@ def _source(name, folders):
 
 def _digits(t, seed, folders):
     "Train on W-MNIST, as room 20 does."
-    base = PRESETS["paper" if t.size == 28 else "lab"]
+    base = PRESETS["paper" if t.size == PRESETS["paper"].size else "lab"]
     r = train_recipe(replace(base, loss=t.loss, lam=t.lam, gamma=t.gamma, seed=seed, epochs=t.epochs, lr=t.lr, batch_size=t.batch, majority=t.most or base.majority, data=folders.get("mnist")))
     return {"diverged": str(r["diverged"])} if "diverged" in r else {"measured": {"mnist": {"accuracy": r["linear"], "center": r["center"]}}}
 
@@ -481,7 +488,7 @@ def _train_row(t, tests, seed, folders, weights, out, content, threads):
         key, _, everything = name.partition(":")
         row["measured"][name], e, y = measure(model, parts(key, t, folders)[2 if everything else 1], _classes(t))
         features |= {f"{name} x": e, f"{name} y": y}
-    if out is not None and int(os.environ.get("RANK", 0)) == 0:
+    if out is not None and first_process():
         for folder, state, wanted in (("models", model.state_dict(), t.start is None), ("features", features, seed == 0)):
             if wanted:
                 path = out/folder/f"{t.key()}-{seed}.pt"
@@ -511,7 +518,7 @@ def run(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1: raise ValueError(f"{name}: expected a whole number of at least 1, got {value!r}")
     if part is not None and not 0 <= part[0] < part[1]: raise ValueError(f"part: expected (i, n) with 0 ≤ i < n, got {part!r}")
     if scale == "paper" and not folders: raise ValueError('scale: expected "lab" or "smoke" for embedded faces, which are 64 pixels wide, got "paper"')
-    tests, out, main = {}, None if out is None else Path(out).expanduser(), int(os.environ.get("RANK", 0)) == 0
+    tests, out, main = {}, None if out is None else Path(out).expanduser(), first_process()
     report, content = check_data(experiment, folders)
     if progress and main: print(report)
     work = None if out is None else out/"work"/hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10] # other pictures, other models
@@ -521,10 +528,9 @@ def run(
     lines = None if out is None else out/("rows.jsonl" if part is None else f"rows-{part[0]}-of-{part[1]}.jsonl") # jobs side by side write to different files
     written = [] if out is None else [row for path in {lines, *out.glob("rows*.jsonl")} for row in read_lines(path, mend=main and path == lines)]
     done = {(row["training"], row["seed"]): row for row in written
-                                   if (job := todo.get((row["training"], row["seed"]))) and set(row["tests"]) >= set(job[1]) and row["data"].items() >= held(*job[:2]).items()}
+            if (job := todo.get((row["training"], row["seed"]))) and set(row["tests"]) >= set(job[1]) and row["data"].items() >= held(*job[:2]).items()}
     new = [(t, names, seed, folders, weights, work, held(t, names)) for n, (key, (t, names, seed)) in enumerate(todo.items()) if key not in done and (part is None or n % part[1] == part[0])]
-    single = "WORLD_SIZE" in os.environ or torch.cuda.is_available()
-    jobs = 1 if "WORLD_SIZE" in os.environ else jobs or (1 if single else os.cpu_count() or 1)
+    jobs = 1 if "WORLD_SIZE" in os.environ else jobs or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
     with tqdm(total=len(todo), initial=len(todo) - len(new), unit="training", desc=experiment.name, disable=not progress or not main) as bar:
         for row in _trained(new, jobs):
             done[row["training"], row["seed"]] = row
@@ -569,7 +575,13 @@ def collect(
                       "trained on": " + ".join(_source(s, folders) for s in cell.training.sets), "tested on": _source(cell.test, folders), "scale": scale})
     return cells
 
-def _said(value, unit): return "–" if value is None or math.isnan(value) else f"{value:.{2 if unit else 1}f}"
+def _said(value, digits): return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+def decimals(
+    measure: str, # of a cell
+) -> int:
+    "How many a number of that kind is shown with: two for losses and similarities, one for per cent."
+    return 2 if measure == "loss" or "intra" in measure or "inter" in measure else 1
 
 def markdown(
     cells: list[dict], # of `run`
@@ -577,9 +589,9 @@ def markdown(
     "Paper, ours and the difference; every line names its data."
     lines = [["", "", "paper", "ours", "difference", "seeds", "trained on", "tested on"]]
     for c in cells:
-        small = c["measure"] == "loss" or "intra" in c["measure"] or "inter" in c["measure"]
-        ours = _said(c["ours"], small) + ("" if math.isnan(c["sd"]) else f" ± {_said(c['sd'], small)}") + (f" ({c['diverged']} diverged)" if c["diverged"] else "")
-        lines.append([c["row"], c["column"], "–" if c["paper"] is None else f"{c['paper']:.2f}", ours, "–" if math.isnan(c["difference"]) else f"{c['difference']:+.{2 if small else 1}f}", str(c["seeds"]), c["trained on"], c["tested on"]])
+        n = decimals(c["measure"])
+        ours = _said(c["ours"], n) + ("" if math.isnan(c["sd"]) else f" ± {_said(c['sd'], n)}") + (f" ({c['diverged']} diverged)" if c["diverged"] else "")
+        lines.append([c["row"], c["column"], "–" if c["paper"] is None else f"{c['paper']:.2f}", ours, "–" if math.isnan(c["difference"]) else f"{c['difference']:+.{n}f}", str(c["seeds"]), c["trained on"], c["tested on"]])
     return aligned(lines)
 
 def show(
@@ -673,7 +685,8 @@ class Sizing(NamedTuple):
     weights: int # numbers that are learned, of the network
     flops: float # of one picture, there and back; a multiply-add is two
     seen: int # pictures in the whole training, each as often as it is seen
-    memory: float # bytes: weights, gradients and the optimiser's state, and a batch on its way
+    kept: float # bytes that a batch keeps for the way back
+    memory: float # bytes: those, and weights, gradients and the optimiser's state
 
     def hours(
         self,
@@ -690,16 +703,17 @@ def sizing(
 ) -> Sizing:
     """Count a training's work and memory in float32. Losses beside softmax cost next to nothing.
 
-    Raises: KeyError for a set without a number"""
+    Raises: KeyError for a set without a number, ValueError for Wild-MNIST"""
     from torch.utils.flop_counter import FlopCounterMode
     if t.network == "lenets++": raise ValueError("t: expected a training on faces, got Wild-MNIST, which needs minutes")
-    balanced = t.loss in ("dann", "udat", "udat-as", "udat-as margin") or t.loss.startswith("ssl")
+    balanced = t.loss in _ADVERSARIAL or t.loss.startswith("ssl")
     sets = [pictures[name] for name in (*t.sets, *t.unlabeled)]
+    t = replace(t, size=t.crop or t.size, crop=None)
     with torch.device("meta"): net = build(t, _classes(t), "none")
-    images, kept = torch.empty(2, 1 if t.network == "labcnn" else 3, *[t.crop or t.size] * 2, device="meta"), {}
-    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(lambda x: (kept.setdefault(x.untyped_storage()._cdata, x), x)[1], lambda x: x):
-        (net.net if t.crop else net)(images).logits.sum().backward()
+    images, saved = torch.empty(2, 1 if t.network == "labcnn" else 3, t.size, t.size, device="meta"), {}
+    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(lambda x: (saved.setdefault(x.untyped_storage()._cdata, x), x)[1], lambda x: x):
+        net(images).logits.sum().backward()
     own = {p.untyped_storage()._cdata for p in net.parameters()}
-    activations = sum(x.untyped_storage().nbytes() for key, x in kept.items() if key not in own) / 2
+    kept = sum(x.untyped_storage().nbytes() for key, x in saved.items() if key not in own) / 2 * t.batch
     weights = sum(p.numel() for p in net.parameters())
-    return Sizing(weights, counter.get_total_flops() / 2, t.epochs * (len(sets) * max(sets) if balanced else sum(sets)), 4 * weights * (4 if t.adam else 3) + activations * t.batch)
+    return Sizing(weights, counter.get_total_flops() / 2, t.epochs * (len(sets) * max(sets) if balanced else sum(sets)), kept, 4 * weights * (4 if t.adam else 3) + kept)

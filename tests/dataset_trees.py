@@ -1,5 +1,7 @@
 "Small folders in the layouts of the real data sets, for tests: `tree(root)` writes one, filled with flat pictures whose gray tells label and person."
 import csv
+import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,25 @@ def emotionet(root, heading=True):
 def unlabeled(root):
     for n, name in enumerate(("FlickrFinal2/001/1_0.jpg", "FlickrFinal2/001/2_0.PNG", "FlickrFinal2/ü ß/3.webp", "4.bmp")): picture(root / name, 0, n)
     return root
+
+
+# ---- MNIST
+
+def idx(array, magic=None, shape=None):
+    "The bytes of an IDX file, with a header that may lie."
+    shape = array.shape if shape is None else shape
+    return (bytes((0, 0, 8, len(shape))) if magic is None else magic) + struct.pack(f">{len(shape)}I", *shape) + array.tobytes()
+
+
+def pixels(n, side=28): return (np.arange(n * side * side) % 251).astype(np.uint8).reshape(n, side, side)
+
+
+def idx_folder(folder, n=6, dash="-", gz=False, part="train", **given):
+    "Write a small data set; `images=` or `labels=` replace a file's bytes, None leaves it out."
+    folder.mkdir(parents=True, exist_ok=True)
+    data = dict(images=idx(pixels(n)), labels=idx(np.arange(n, dtype=np.uint8) % 10)) | given
+    for kind, number in (("images", 3), ("labels", 1)):
+        if data[kind] is None: continue
+        name = f"{part}-{kind}{dash}idx{number}-ubyte"
+        (folder/(name + ".gz" * gz)).write_bytes(gzip.compress(data[kind]) if gz else data[kind])
+    return folder

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import fer_nb
+from dataset_trees import idx, idx_folder
 from fer_nb import cli
 from fer_nb.cli import copy_course, course_folder, main
 from waiting import alive, wait_for
@@ -259,14 +260,10 @@ def test_paper_preset_prints_the_papers_column(tmp_path, monkeypatch, capsys):
     assert re.search(r'\| softmax \| linear \| .*\| 96.78 \|', out) and 'counts the paper does not print' in out
 
 def test_wmnist_on_a_folder_of_idx_files(tmp_path, capsys):
-    import struct
-    import numpy as np
     from fer_nb.wmnist import load_digits
-    (tmp_path/'idx').mkdir()
     for part, train in (('train', True), ('t10k', False)):
         images, labels = load_digits(train=train)
-        (tmp_path/f'idx/{part}-images-idx3-ubyte').write_bytes(struct.pack('>4I', 0x803, *images.shape) + images.numpy().tobytes())
-        (tmp_path/f'idx/{part}-labels-idx1-ubyte').write_bytes(struct.pack('>2I', 0x801, len(labels)) + labels.numpy().astype(np.uint8).tobytes())
+        idx_folder(tmp_path/'idx', part=part, images=idx(images.numpy()), labels=idx(labels.byte().numpy()))
     args = ['--losses', 'softmax', '--seeds', '1', '--epochs', '1', '--majority', '20', '--out']
     assert main(['wmnist', '--data', str(tmp_path/'idx'), *args, str(tmp_path/'a')]) == 0
     a = capsys.readouterr().out

@@ -177,13 +177,8 @@ def test_other_pictures_are_other_rows(tmp_path, monkeypatch):
     list_file.write_text("\n".join(lines[:-1]))
     with pytest.raises(pytest.fail.Exception, match="trained again"): go()
 
-def idx(path, values):
-    path.write_bytes(bytes([0, 0, 8, values.ndim]) + b"".join(n.to_bytes(4, "big") for n in values.shape) + values.numpy().tobytes())
-
 def test_wild_mnist_from_idx_files(tmp_path):
-    for part, n in (("train", 700), ("t10k", 70)):
-        idx(tmp_path/f"{part}-images-idx3-ubyte", torch.randint(256, (n, 28, 28), dtype=torch.uint8))
-        idx(tmp_path/f"{part}-labels-idx1-ubyte", (torch.arange(n) % 10).to(torch.uint8))
+    for part, n in (("train", 700), ("t10k", 70)): trees.idx_folder(tmp_path, n, part=part)
     e = EXPERIMENTS["003-table-1"]
     e = replace(e, cells=tuple(c._replace(training=replace(c.training, epochs=1, most=20, batch=200)) for c in e.cells[-1:]))
     cells = run(e, {"mnist": tmp_path}, jobs=1, progress=False)

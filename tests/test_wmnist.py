@@ -3,7 +3,6 @@ import gzip
 import hashlib
 import io
 import os
-import struct
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import build_digits
+from dataset_trees import idx, idx_folder, pixels
 from fer_nb.wmnist import (DIGITS, FASHION, PROFILES, data_file, load_digits, minority_classes, read_idx, to_input, wild_counts,
                            wild_figure, wild_subset)
 
@@ -119,23 +119,6 @@ def test_build_from_the_real_wheel(tmp_path):
 
 
 # ---- IDX files
-
-def idx(array, magic=None, shape=None):
-    "The bytes of an IDX file, with a header that may lie."
-    shape = array.shape if shape is None else shape
-    return (bytes((0, 0, 8, len(shape))) if magic is None else magic) + struct.pack(f'>{len(shape)}I', *shape) + array.tobytes()
-
-def pixels(n, side=28): return (np.arange(n * side * side) % 251).astype(np.uint8).reshape(n, side, side)
-
-def idx_folder(folder, n=6, dash='-', gz=False, part='train', **given):
-    "Write a small data set; `images=` or `labels=` replace a file's bytes, None leaves it out."
-    folder.mkdir(parents=True, exist_ok=True)
-    data = dict(images=idx(pixels(n)), labels=idx(np.arange(n, dtype=np.uint8) % 10)) | given
-    for kind, number in (('images', 3), ('labels', 1)):
-        if data[kind] is None: continue
-        name = f'{part}-{kind}{dash}idx{number}-ubyte'
-        (folder/(name + '.gz' * gz)).write_bytes(gzip.compress(data[kind]) if gz else data[kind])
-    return folder
 
 @pytest.mark.parametrize('gz', [False, True])
 @pytest.mark.parametrize('dash', ['-', '.'])
