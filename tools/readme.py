@@ -1,7 +1,7 @@
 "Write README.md from nbs/index.ipynb with nbdev's processors and nbconvert: no Quarto needed."
 import re
 from pathlib import Path
-from execnb.nbio import nb2str, read_nb
+from fastcore.nbio import nb2str, read_nb
 from nbconvert.exporters import MarkdownExporter
 from nbdev.processors import FilterDefaults
 from traitlets.config import Config

@@ -13,11 +13,10 @@ def output(cmd): return subprocess.run(cmd, check=True, capture_output=True, tex
 
 check = '--check' in sys.argv
 if check and (dirty := output(status)): sys.exit(f'Commit first, the sync check needs a clean tree:\n{dirty}')
-for module in (root/'fer_nb').glob('*.py'):
+for module in (root/'fer_nb').rglob('*.py'):
     if module.name != '__init__.py': module.unlink()
-subprocess.run(['nbdev_clean'], check=True)
-subprocess.run(['nbdev_export'], check=True)
-subprocess.run([sys.executable, '-c', 'from nbdev.quarto import refresh_quarto_yml; refresh_quarto_yml()'], check=True)
+subprocess.run(['nbdev-clean'], check=True)
+subprocess.run(['nbdev-export'], check=True)
 subprocess.run([sys.executable, 'tools/readme.py'], check=True)
 if check:
     if changed := output(status):
