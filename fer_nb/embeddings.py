@@ -11,9 +11,10 @@ import numpy as np, torch
 import fer_nb
 
 # %% auto #0
-__all__ = ['PALETTE', 'PER_FRAME', 'FORMAT', 'TEXT', 'PAGE', 'BUDGET', 'GRAY', 'METHODS', 'quantise', 'versions', 'Run',
-           'regions', 'recalls', 'add_frame', 'meta', 'snapshot', 'embed', 'record', 'pack', 'payload', 'to_page',
-           'figures', 'project', 'Similarity', 'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
+__all__ = ['PALETTE', 'PER_FRAME', 'FORMAT', 'TEXT', 'PAGE', 'BUDGET', 'GRAY', 'METHODS',
+           'quantise', 'versions', 'Run', 'regions', 'recalls', 'add_frame', 'meta', 'snapshot',
+           'embed', 'record', 'pack', 'payload', 'to_page', 'figures', 'project', 'Similarity',
+           'intra_inter', 'separation', 'DomainDistance', 'domain_distance', 'mmd']
 
 # %% ../nbs/06_embeddings.ipynb #83cd6e49
 PALETTE = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]

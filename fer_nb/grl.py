@@ -16,8 +16,9 @@ from torch import nn
 from .centers import _snapshot
 
 # %% auto #0
-__all__ = ['ADVICE', 'grad_reverse', 'GradientReversal', 'factor', 'clamped_domain_loss', 'DomainClassifier', 'Adversary',
-           'DomainAdversarial', 'Finding', 'Diagnosis', 'doctor', 'Moment', 'moments', 'adversary_figure']
+__all__ = ['ADVICE', 'grad_reverse', 'GradientReversal', 'factor', 'clamped_domain_loss',
+           'DomainClassifier', 'Adversary', 'DomainAdversarial', 'Finding', 'Diagnosis', 'doctor',
+           'Moment', 'moments', 'adversary_figure']
 
 # %% ../nbs/14_grl.ipynb #e0afedcc
 class _Reverse(torch.autograd.Function):

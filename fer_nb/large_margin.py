@@ -21,9 +21,10 @@ from torch import nn
 from .centers import MovingCenters, _sum_over_processes, _unit, center_sums, check_batch, check_weight, class_sums, processes
 
 # %% auto #0
-__all__ = ['PSEUDO_EMOTIONS', 'TABLES', 'EMOTIONET_AUS', 'SMALL_AUS', 'class_centroids', 'large_margin_loss', 'LargeMarginLoss',
-           'au_name', 'PseudoClass', 'PseudoEmotions', 'SemiSupervised', 'f1_per_au', 'f1_averages', 'f1_text',
-           'AUTable', 'read_aus', 'score_report', 'score_figure', 'score_studio']
+__all__ = ['PSEUDO_EMOTIONS', 'TABLES', 'EMOTIONET_AUS', 'SMALL_AUS', 'class_centroids',
+           'large_margin_loss', 'LargeMarginLoss', 'au_name', 'PseudoClass', 'PseudoEmotions',
+           'SemiSupervised', 'f1_per_au', 'f1_averages', 'f1_text', 'AUTable', 'read_aus',
+           'score_report', 'score_figure', 'score_studio']
 
 # %% ../nbs/13_large_margin.ipynb #7877f4d9
 def class_centroids(

@@ -34,9 +34,10 @@ from .training import Batches, NonFiniteLoss, Objective, cosine, fit, score
 from .wmnist import load_digits
 
 # %% auto #0
-__all__ = ['EXPERIMENTS', 'EMBEDDED', 'NETWORKS', 'LOSSES', 'SCALES', 'Training', 'Cell', 'Experiment', 'parts', 'needs',
-           'check_data', 'load_vggface', 'build', 'objective', 'measure', 'train', 'at_scale', 'first_process', 'run',
-           'find', 'collect', 'decimals', 'markdown', 'show', 'figures', 'Sizing', 'sizing']
+__all__ = ['EXPERIMENTS', 'EMBEDDED', 'NETWORKS', 'LOSSES', 'SCALES', 'Training', 'Cell',
+           'Experiment', 'parts', 'needs', 'check_data', 'load_vggface', 'build', 'objective',
+           'measure', 'train', 'at_scale', 'first_process', 'run', 'find', 'collect', 'decimals',
+           'markdown', 'show', 'figures', 'Sizing', 'sizing']
 
 # %% ../nbs/22_reproduce.ipynb #1aef6901
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from IPython.display import display
 from .embeddings import PALETTE, Run, _png
 
 # %% auto #0
-__all__ = ['Slider', 'Choice', 'frame_block', 'run_blocks', 'Wire', 'Trainer', 'Pulse', 'Theatre', 'theatre', 'race']
+__all__ = ['Slider', 'Choice', 'frame_block', 'run_blocks', 'Wire', 'Trainer', 'Pulse', 'Theatre',
+           'theatre', 'race']
 
 # %% ../nbs/07_widgets.ipynb #138c5178
 def _need(ok, name, expected, got):

@@ -1,5 +1,5 @@
 "Rebuild everything that is made from the notebooks; with --check, fail if that changes a committed file."
-import os, subprocess, sys
+import os, re, subprocess, sys, textwrap
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
@@ -17,6 +17,12 @@ for module in (root/'fer_nb').rglob('*.py'):
     if module.name != '__init__.py': module.unlink()
 subprocess.run(['nbdev-clean'], check=True)
 subprocess.run(['nbdev-export'], check=True)
+for module in (root/'fer_nb').rglob('*.py'): # nbdev breaks the list of names at 120 characters
+    text = module.read_text(encoding='utf-8')
+    names = re.search(r'^__all__ = \[.*?\]$', text, re.M | re.S)
+    if names and module.name != '__init__.py':
+        block = textwrap.fill(' '.join(names[0].split()), 100, subsequent_indent=' ' * 11)
+        module.write_text(text[:names.start()] + block + text[names.end():], encoding='utf-8')
 subprocess.run([sys.executable, 'tools/readme.py'], check=True)
 if check:
     if changed := output(status):
