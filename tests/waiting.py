@@ -5,7 +5,7 @@ import time
 import psutil
 
 
-def wait_for(happened, seconds=120):
+def wait_for(happened, seconds=600):
     "The first true value of `happened()`; fails after so many seconds"
     end = time.monotonic() + seconds
     while not (result := happened()):
