@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 import numpy as np, pytest, torch
 from hypothesis import given, settings, strategies as st
 
-from fer_nb import faces
 from fer_nb.faces import ACTION_UNITS, AU_NAMES, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS, FaceRenderer, Sitting, action_figure, au_distribution, displacement, explain, expression_figure, sample_au, sample_identity, studio
+from fer_nb.faces.studio import _action_pictures, _widget
 
 N = len(AU_NAMES)
 
@@ -80,7 +80,7 @@ def test_displacement_names_bad_input(au, wrong):
 
 # ---------------------------------------------------------------- figures
 def test_every_action_has_its_own_picture():
-    pictures = faces._action_pictures(48, 36)
+    pictures = _action_pictures(48, 36)
     assert pictures.shape == (N, 36, 48, 3) and pictures.dtype == torch.uint8
     flat = pictures.float().flatten(1)
     apart = torch.cdist(flat, flat) + 1e9 * torch.eye(N)
@@ -375,9 +375,9 @@ def test_studio_shows_a_picture_where_there_are_no_widgets(page, monkeypatch):
     import IPython.display
     shown = []
     monkeypatch.setattr(IPython.display, "display", lambda data, **_: shown.append(data))
-    faces._widget.cache_clear()
+    _widget.cache_clear()
     try: studio(au=only("AU12")[0])._ipython_display_()
-    finally: faces._widget.cache_clear()
+    finally: _widget.cache_clear()
     assert "application/vnd.jupyter.widget-view+json" in shown[0] and "text/plain" in shown[0]
     assert shown[1]["image/png"].startswith("iVBOR")
 

@@ -14,8 +14,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Subset
 
 import build_faces
-from fer_nb import faces as rooms
-from fer_nb.faces import (AU_NAMES, CHUNK, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS, EXPRESSIONS, Faces, au_distribution, au_figure, contact_sheet,
+from fer_nb.faces import expressions as rooms
+from fer_nb.faces import (AU_NAMES, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS, EXPRESSIONS, Faces, au_distribution, au_figure, contact_sheet,
                           load_faces, matrix_figure, render_manifest, sample_au, sheet)
 from fer_nb.wmnist import data_file, wild_subset
 
