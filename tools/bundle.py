@@ -25,11 +25,10 @@ def modules(path, seen, name=None):
     yield f'// ---- {path.name}\n{text if entry else re.sub("^export ", "", text, flags=re.M)}'
 
 
-def bundle():
-    "Write fer_nb/static/*.js."
-    for name in SCRIPTS:
-        text = NOTE + '\n' + '\n'.join(modules(root/'page'/f'{name}.js', set()))
-        (root/'fer_nb/static'/f'{name}.js').write_text(text, encoding='utf-8')
+def joined(name):
+    "The script of that name."
+    return NOTE + '\n' + '\n'.join(modules(root/'page'/f'{name}.js', set()))
 
 
-if __name__ == '__main__': bundle()
+if __name__ == '__main__':
+    for name in SCRIPTS: (root/f'fer_nb/static/{name}.js').write_text(joined(name), encoding='utf-8')
