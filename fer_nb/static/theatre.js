@@ -1870,7 +1870,7 @@ const STYLE = `
 .fnb-chip i { width: 10px; height: 10px; border-radius: 50% }
 .fnb-chip.rare i { box-shadow: 0 0 0 1.5px var(--bg), 0 0 0 3px var(--fg) }
 .fnb-chip.rare span { margin-left: 2px }
-.fnb-chip[aria-pressed=false] {
+.fnb button.fnb-chip[aria-pressed=false] {
   color: var(--muted); text-decoration: line-through; border-style: dashed;
 }
 .fnb-chip[aria-pressed=false] i { opacity: .25 }
@@ -1947,8 +1947,10 @@ const STYLE = `
 .fnb-button:hover:not(:disabled), .fnb-chip:hover { border-color: var(--muted) }
 .fnb-button:disabled { opacity: .45; cursor: default }
 .fnb-do-play { min-width: 78px }
-.fnb-do-restart.lit { background: var(--accent); border-color: var(--accent); color: var(--bg) }
-.fnb-do-live.lit { color: var(--accent); border-color: var(--accent) }
+.fnb button.fnb-do-restart.lit {
+  background: var(--accent); border-color: var(--accent); color: var(--bg);
+}
+.fnb button.fnb-do-live.lit { color: var(--accent); border-color: var(--accent) }
 .fnb-time { flex: 1 1 190px; display: flex; align-items: center; gap: 8px; min-width: 0 }
 .fnb-where { font-variant-numeric: tabular-nums; min-width: 98px }
 .fnb input[type=range] { accent-color: var(--accent); margin: 0 }
