@@ -57,6 +57,7 @@ export class Desk {
     this.state = null;
     this.expression = ""; // the one that was drawn last
     this.glide = null; // the way to an expression that goes on
+    this.drawing = false; // an expression was asked for and has not come
     // pictures
     this.picture = null;
     this.size = 0; // px, of it
@@ -90,7 +91,8 @@ export class Desk {
     for (const timer of [this.rest, this.late, this.calling]) clearTimeout(timer);
   }
   get busy() {
-    return Boolean(this.waiting || !this.fresh || this.rest);
+    const { waiting, fresh, rest, drawing, glide } = this;
+    return Boolean(waiting || !fresh || rest || drawing || glide);
   }
 
   // --- what the reader does
@@ -138,6 +140,7 @@ export class Desk {
   }
   /** @param {string} emotion @param {boolean} average instead of a new variation */
   draw(emotion, average) {
+    this.drawing = true;
     this.send({ type: "draw", emotion, average, seed: randomSeed(), page: this.page });
   }
   /** @param {string} emotion */
@@ -165,6 +168,7 @@ export class Desk {
       const between = (s) => from[s].map((v, k) => mix(v, au[s][k], eased));
       this.set({ au: t < 1 ? [between(0), between(1)] : au }, true);
       if (t < 1) requestAnimationFrame(tick);
+      else this.glide = null;
     };
     tick();
   }
@@ -240,6 +244,7 @@ export class Desk {
     this.changed("pictures");
   }
   takeExpression({ emotion, au }) {
+    this.drawing = false;
     this.express(emotion);
     this.glideTo(au);
   }
@@ -276,6 +281,7 @@ export class Desk {
   }
   fail(text, reply) {
     this.error = text;
+    this.drawing = false;
     this.fresh = true;
     if (reply) this.answered();
     this.changed("status");

@@ -164,6 +164,21 @@ test("an expression that was drawn is named until a slider moves", () => {
   ]);
 });
 
+test("the desk is busy from the click on an expression to its finished picture", () => {
+  greet();
+  desk.draw("surprise", false);
+  assert.deepEqual([sent.at(-1).type, desk.busy], ["draw", true]);
+  desk.hear({ type: "drawn", page: desk.page, emotion: "surprise", au: state({}).au }, []);
+  answer();
+  assert.equal(desk.busy, true);
+  mock.timers.tick(150);
+  answer();
+  assert.equal(desk.busy, false);
+  desk.draw("nonsense", false);
+  desk.hear({ type: "error", page: desk.page, text: "emotion: expected …" }, []);
+  assert.equal(desk.busy, false);
+});
+
 test("the action that acts most is explained, with finished pictures only", () => {
   greet();
   desk.explainNow(true);
