@@ -6,7 +6,7 @@
 __all__ = ['PICTURES', 'EXPECTED', 'LAYOUTS', 'DATASETS', 'Report', 'open_picture', 'FaceFolder',
            'sample_figure', 'Summary', 'kdef', 'ckplus', 'jaffe', 'tfeid', 'open_frame', 'mmi',
            'rafdb', 'rafdb_compound', 'affectnet', 'fer2013', 'emotionet', 'unlabeled',
-           'split_by_subject', 'BalancedSampler', 'BalancedBatches', 'balance_figure']
+           'split_by_subject']
 
 # %% ../nbs/02_datasets.ipynb #4af54919
 import csv
@@ -15,9 +15,8 @@ import re
 import unicodedata
 import warnings
 from base64 import b64encode
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
@@ -27,8 +26,9 @@ from xml.etree import ElementTree
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset
 
+from .batches import BalancedBatches, BalancedSampler, balance_figure # noqa: F401
 from .faces import AU_NAMES, COMPOUND_EMOTIONS, EMOTIONS
 
 # %% ../nbs/02_datasets.ipynb #7a832e95
@@ -844,151 +844,3 @@ def split_by_subject(
         part[person] = choice
         lacking[choice] -= size[person]
     return [data.subset([i for i, person in enumerate(data.subjects) if part[person] == k]) for k in range(len(fractions))]
-
-# %% ../nbs/02_datasets.ipynb #be5f3727
-def _processes() -> tuple[int, int]:
-    "This process's rank and the number of processes."
-    dist = torch.distributed
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
-
-
-class BalancedSampler(Sampler):
-    """Batches of indices into a ConcatDataset with the same number from every domain; shorter domains go round with fresh shuffles.
-
-    An epoch ends when the longest domain has been seen once. With several processes each gets its own rows of a union batch.
-    Raises: ValueError for fewer than one domain, an empty one, or a number that makes no sense"""
-    def __init__(
-        self,
-        sizes: Sequence[int], # samples in each domain
-        per_domain: int = 32, # samples of each domain in a batch, per process
-        seed: int = 0, # another seed, another order
-    ):
-        whole = lambda value, least: isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least
-        if not len(sizes) or not all(whole(n, 1) for n in sizes): raise ValueError(f"sizes: expected at least one sample in every domain, got {list(sizes)}")
-        if not whole(per_domain, 1): raise ValueError(f"per_domain: expected a whole number of at least 1, got {per_domain!r}")
-        if not whole(seed, 0): raise ValueError(f"seed: expected a whole number of at least 0, got {seed!r}")
-        self.sizes, self.per_domain, self.seed, self.epoch, self.start = list(sizes), per_domain, seed, 0, 0
-
-    def __len__(self) -> int:
-        "Batches per epoch, the same on every process."
-        return -(-max(self.sizes) // (self.per_domain * _processes()[1]))
-
-    def order(
-        self,
-        epoch: int, # which epoch
-    ) -> torch.Tensor: # (steps, D, rows) positions inside each domain; rows of all processes together
-        "Who is in which union batch."
-        rows, steps = self.per_domain * _processes()[1], len(self)
-        def deal(d, n):
-            passes = -(-steps * rows // n)
-            cards = np.random.default_rng([self.seed, epoch, d]).permuted(np.tile(np.arange(n), (passes, 1)), axis=1)
-            return torch.from_numpy(cards.reshape(-1)[:steps * rows].reshape(steps, rows))
-        return torch.stack([deal(d, n) for d, n in enumerate(self.sizes)], 1)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        "This process's batches from `start` on: rows of the first domain, then the second …"
-        rank, world = _processes()
-        offsets = torch.tensor([0, *self.sizes[:-1]]).cumsum(0)[:, None]
-        for step in self.order(self.epoch)[self.start:]: yield (step + offsets)[:, rank::world].flatten().tolist()
-
-# %% ../nbs/02_datasets.ipynb #60307217
-def _pair(item):
-    "Image and label of an item of a data set; -1 where it has none."
-    return (item[0], item[1] if len(item) > 1 else -1) if isinstance(item, (tuple, list)) else (item, -1)
-
-
-class _Tagged(ConcatDataset):
-    "The domains one after another; an item is (image, label, domain)."
-    def __getitem__(self, i):
-        d = bisect_right(self.cumulative_sizes, i)
-        image, label = _pair(self.datasets[d][i - (self.cumulative_sizes[d - 1] if d else 0)])
-        return image, int(label), d
-
-
-class BalancedBatches:
-    """Batches `(images, labels, domains)` with the same number of samples from every domain, for `fit` or any loop.
-
-    One pass is one epoch: the longest domain is seen once, shorter ones go round with fresh shuffles. The order depends on
-    (seed, epoch) alone. With several processes each gets its own rows and all the same number of batches.
-    Shape: images (D·b, …), labels (D·b,) int64 with -1 for unlabeled, domains (D·b,) int64; rows of the first domain come first
-    Raises: ValueError naming the domain whose images are no tensors or differ from the first domain's in shape or dtype
-    Source: paper 000, III-F"""
-    def __init__(
-        self,
-        datasets: dict, # name -> a data set of (image, label), or tensors (images,) or (images, labels)
-        per_domain: int = 32, # samples of each domain in a batch, per process
-        seed: int = 0, # another seed, another order
-        workers: int = 0, # processes that load pictures
-    ):
-        if not isinstance(datasets, dict) or not datasets: raise ValueError(f"datasets: expected a dict of at least one domain, got {type(datasets).__name__}")
-        self.domains, sets = tuple(datasets), []
-        for name, data in datasets.items():
-            if isinstance(data, (tuple, list)) and data and all(isinstance(t, torch.Tensor) for t in data):
-                if len({len(t) for t in data}) > 1: raise ValueError(f"datasets[{name!r}]: expected as many labels as images, got {[len(t) for t in data]}")
-                data = TensorDataset(*data)
-            if isinstance(data, IterableDataset) or not hasattr(data, "__getitem__") or not hasattr(data, "__len__") or isinstance(data, (tuple, list, dict, str)):
-                raise ValueError(f"datasets[{name!r}]: expected a data set with a length or a tuple of tensors, got {type(data).__name__}")
-            if not len(data): raise ValueError(f"datasets[{name!r}]: expected at least one sample, got none")
-            sets.append(data)
-        self.sampler, self.data, self.workers, self.epoch = BalancedSampler([len(d) for d in sets], per_domain, seed), _Tagged(sets), workers, 0
-        self._look(sets)
-
-    def _look(self, sets):
-        "A ValueError unless the domains' images can lie in one batch, as far as the first of each tells."
-        first, what = None, lambda t: f"{tuple(t.shape)} of {t.dtype}" if isinstance(t, torch.Tensor) else type(t).__name__
-        for name, data in zip(self.domains, sets):
-            image, label = _pair(data[0])
-            if not isinstance(image, torch.Tensor):
-                raise ValueError(f"datasets[{name!r}]: expected images as tensors, got {what(image)}; give it a transform, such as v2.ToImage()")
-            if not isinstance(label, (int, np.integer)) and not (isinstance(label, torch.Tensor) and label.dim() == 0 and not label.is_floating_point()):
-                raise ValueError(f"datasets[{name!r}]: expected whole numbers as labels, got {what(label)}; for action units use target=\"label\"")
-            first = image if first is None else first
-            if (image.shape, image.dtype) != (first.shape, first.dtype):
-                raise ValueError(f"datasets[{name!r}]: expected images like those of {self.domains[0]!r}, {what(first)}, got {what(image)}")
-        self.pin = torch.cuda.is_available() and first.device.type == "cpu"
-
-    def __len__(self) -> int:
-        "Batches per epoch, the same on every process."
-        return len(self.sampler)
-
-    def set_epoch(
-        self,
-        epoch: int, # which epoch's order the next `iter` follows
-    ):
-        "Choose the epoch."
-        self.epoch = epoch
-
-    def iterate(
-        self,
-        epoch: int, # which epoch's order
-        start: int = 0, # first batch; those before it are not loaded
-    ) -> Iterator[list[torch.Tensor]]:
-        "The batches of an epoch; with several processes this one's share of each. The samples are the same whatever `start`, random augmentation need not be."
-        self.sampler.epoch, self.sampler.start = epoch, start
-        seed = np.random.SeedSequence([self.sampler.seed, epoch, start, _processes()[0]]).generate_state(1)[0] # of the workers' augmentation
-        return iter(DataLoader(self.data, batch_sampler=self.sampler, num_workers=self.workers,
-                               generator=torch.Generator().manual_seed(int(seed)), pin_memory=self.pin))
-
-    def __iter__(self): return self.iterate(self.epoch)
-
-# %% ../nbs/02_datasets.ipynb #51f9149e
-def balance_figure(
-    sizes: dict[str, int], # name of a domain -> its samples
-    per_domain: int = 4, # samples of each domain in a batch
-    epoch: int = 0, # which epoch's order
-    seed: int = 0, # of the order
-): # matplotlib Figure
-    "Draw who is in which batch of an epoch; the color tells how often the domain has gone round."
-    from matplotlib.figure import Figure
-    order = BalancedSampler(list(sizes.values()), per_domain, seed).order(epoch)
-    fig = Figure(figsize=(8, 2.6), dpi=80, layout="constrained")
-    axes = fig.subplots(1, len(sizes), squeeze=False)[0]
-    for d, (ax, (name, n)) in enumerate(zip(axes, sizes.items())):
-        dealt = order[:, d].flatten()
-        turns = torch.arange(len(dealt)) // n
-        ax.scatter(torch.arange(len(dealt)) // per_domain + 1, dealt, s=9, c=turns % 10, cmap="tab10", vmin=0, vmax=9)
-        ax.set_title(f"{name}: {n} pictures\n{len(dealt) / n:.3g} times round", fontsize="medium")
-        ax.set_xlabel("step")
-        ax.set_ylim(-.5, n - .5)
-    axes[0].set_ylabel("picture")
-    return fig

@@ -1,4 +1,4 @@
-"Balanced multi-domain batches: fer_nb.datasets, from the installed package."
+"Balanced batches of several domains, alone, in `fit`, and shared out among processes."
 import os
 import pickle
 import socket
@@ -15,14 +15,16 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from torchvision.transforms import v2
 
 import fer_nb.datasets as datasets
-from _ddp_balanced import DomainLoss, Linear, domains, main as ddp_main
+from _ddp_balanced import DomainLoss, Linear, main as ddp_main
 from dataset_trees import GRAY
 import dataset_trees as trees
-from fer_nb.datasets import BalancedBatches, BalancedSampler, balance_figure
-from fer_nb.training import Objective, fit
+from fer_nb.backbones import LeNetsPP
+from fer_nb.batches import BalancedBatches, BalancedSampler, Source, as_source, balance_figure
+from fer_nb.training import Batches, Objective, fit
+from several import as_process
 
 quick = settings(max_examples=80, deadline=None, derandomize=True)
-here = Path(__file__).parent
+here = Path(__file__).parents[1]
 sizes = st.lists(st.integers(1, 60), min_size=1, max_size=5)
 
 
@@ -59,11 +61,9 @@ def test_balance_and_exact_counts(sizes, b, seed, epoch):
 @given(sizes, st.integers(1, 4), st.integers(2, 3), st.integers(0, 3))
 def test_union_of_processes_is_one_larger_batch(sizes, b, world, epoch):
     one = list(BalancedSampler(sizes, b * world, 7))
-    with pytest.MonkeyPatch.context() as patch:
-        parts = []
-        for rank in range(world):
-            patch.setattr(datasets, "_processes", lambda rank=rank: (rank, world))
-            parts.append(list(BalancedSampler(sizes, b, 7)))
+    parts = []
+    for rank in range(world):
+        with as_process(rank, world): parts.append(list(BalancedSampler(sizes, b, 7)))
     assert len({len(part) for part in parts}) == 1 and len(parts[0]) == len(one)
     for step, whole in enumerate(one):
         assert all(len(part[step]) == b * len(sizes) for part in parts)
@@ -94,7 +94,8 @@ def test_limits():
 
 @pytest.mark.parametrize("arguments, words", [
     (([],), "sizes"), (([3, 0],), "sizes"), (([3, 1.5],), "sizes"), (([3, True],), "sizes"),
-    (([3], 0), "per_domain"), (([3], -1), "per_domain"), (([3], 2.), "per_domain"), (([3], True), "per_domain"), (([3], 2, -1), "seed"), (([3], 2, .5), "seed")])
+    (([3], 0), "per_domain"), (([3], -1), "per_domain"), (([3], 2.), "per_domain"), (([3], True), "per_domain"), (([3], 2, -1), "seed"), (([3], 2, .5), "seed"),
+    (([3], "2"), "per_domain"), (([3], 2, "1"), "seed"), (([3], 2, True), "seed"), ((["3"],), "sizes")])
 def test_bad_numbers(arguments, words):
     with pytest.raises(ValueError, match=f"^{words}: expected .*, got "): BalancedSampler(*arguments)
 
@@ -130,6 +131,13 @@ def test_epochs_and_resuming():
     assert second[2:] == [x.flatten().tolist() for x, _, _ in batches.iterate(1, start=2)]
     assert first == [x.flatten().tolist() for x, _, _ in batches.iterate(0)]
     assert list(batches.iterate(0, start=6)) == []
+
+def test_two_passes_at_a_time_do_not_disturb_each_other():
+    batches = BalancedBatches(sets(), per_domain=2, seed=4)
+    one, two = batches.iterate(0), batches.iterate(1, start=2)
+    mixed = [(next(one)[0], next(two)[0]) for _ in range(4)]
+    for i, (a, b) in enumerate(mixed):
+        assert a.equal(list(batches.iterate(0))[i][0]) and b.equal(list(batches.iterate(1))[i + 2][0])
 
 def test_skipped_batches_are_not_loaded():
     loaded = []
@@ -198,6 +206,64 @@ def test_the_picture():
 
 
 # ---- fit, alone and in two processes
+
+def test_they_are_a_source():
+    batches = BalancedBatches(sets(), per_domain=3, seed=5)
+    assert isinstance(batches, Source) and batches.labels() is None and batches.to("cuda") is batches
+    x, y, d = batches.sample()
+    assert d.tolist() == [0, 0, 1, 1, 2, 2] and x.flatten().tolist() == [0, 1, 100, 101, 200, 201] and y.tolist() == [0, 1] * 3
+    assert BalancedBatches(sets((1, 2, 1)), per_domain=3).sample()[2].tolist() == [0, 1, 1, 2]
+    assert batches.recipe() == {"domains": [["a", 11], ["b", 4], ["c", 7]], "images": [1], "per_domain": 3, "seed": 5}
+
+class Counting(Dataset):
+    "Pictures that count how often they are read."
+    def __init__(self): self.loaded = 0
+    def __len__(self): return 64
+    def __getitem__(self, i):
+        self.loaded += 1
+        return torch.full((1, 14, 14), float(i)), i % 4
+
+def test_the_seed_of_fit_changes_the_order_and_a_resume_loads_only_what_it_needs():
+    a, b = Counting(), Counting()
+    batches = BalancedBatches({"a": a, "b": b}, per_domain=8)
+    first = lambda seed: next(as_source(batches, seed).iterate(0))[0][:, 0, 0, 0].tolist()
+    assert first(0) == next(iter(batches))[0][:, 0, 0, 0].tolist() != first(1)
+    assert first(3) == next(iter(BalancedBatches({"a": a, "b": b}, per_domain=8, seed=3)))[0][:, 0, 0, 0].tolist() and batches.seed == 0
+    a.loaded = b.loaded = 0
+    next(as_source(batches, 1).iterate(0, 6))
+    assert a.loaded == b.loaded == 8
+
+def test_fit_goes_on_without_loading_what_lies_before(tmp_path):
+    a, b = Counting(), Counting()
+    def run(stop):
+        steps = fit(LeNetsPP(4, 2, .1, 14), Objective(), BalancedBatches({"a": a, "b": b}, per_domain=8), 1, lr=.01, checkpoint=tmp_path, checkpoint_every=1)
+        a.loaded = b.loaded = 0 # of what the checks at the call have read
+        for step in steps:
+            if step.n == stop: break
+        steps.close()
+        return step.n, a.loaded, b.loaded
+    assert run(7) == (7, 56, 56)
+    assert run(7) == (7, 8, 8)
+
+def digits(n, fill): return torch.full((n, 1, 14, 14), fill), torch.arange(n) % 4
+
+@pytest.mark.parametrize("change, message", [
+    (dict(datasets={"c": digits(60, 1.), "d": digits(2, 1.)}), "domains a in the checkpoint, c now"),
+    (dict(datasets={"a": digits(60, 0.), "b": digits(16, 0.)}), "domains 64 in the checkpoint, 60 now"),
+    (dict(datasets={"b": digits(16, 0.), "a": digits(64, 0.)}), "domains a in the checkpoint, b now"),
+    (dict(seed=9), "seed 0 in the checkpoint, 9 now"),
+    (dict(per_domain=31), "per_domain 32 in the checkpoint, 31 now"),
+])
+def test_a_checkpoint_of_other_domains_is_refused(tmp_path, change, message):
+    def run(**change):
+        batches = BalancedBatches(**{"datasets": {"a": digits(64, 0.), "b": digits(16, 0.)}, **change})
+        for step in fit(LeNetsPP(4, 2, .1, 14), Objective(), batches, 2, lr=.01, checkpoint=tmp_path, checkpoint_every=1):
+            if step.n == 2: return step
+    run()
+    with pytest.raises(ValueError, match=f"checkpoint: expected one of this training, got another recipe in .*batches.*{message}"): run(**change)
+    with pytest.raises(ValueError, match="got another recipe"): # nor are tensors in memory taken for domains
+        list(fit(LeNetsPP(4, 2, .1, 14), Objective(), Batches(*digits(64, 0.), batch_size=32), 2, lr=.01, checkpoint=tmp_path))
+    assert run().n == 2
 
 def test_fit_takes_them():
     batches = BalancedBatches(sets(), per_domain=2)
