@@ -1,12 +1,8 @@
-"The face detector and the 68 landmarks: fer_nb.preprocessing, from the installed package."
-import hashlib
+"The face detector: fer_nb.preprocessing.detector, from the installed package."
 import subprocess
 import sys
-import urllib.error
 import zipfile
-from pathlib import Path
 
-import matplotlib.cbook as cbook
 import numpy as np
 import pytest
 import torch
@@ -16,22 +12,12 @@ from torchvision.ops import batched_nms, box_iou
 from torchvision.transforms.v2 import functional as TF
 
 import build_mtcnn
-import fer_nb.preprocessing as room
-from fer_nb.preprocessing import Detection, Detector, detect, faces_figure, landmarks68, read_image, steps_figure, to_gray
-from fer_nb.wmnist import data_file
+from fer_nb.files import data_file
+from fer_nb.preprocessing import Detection, Detector, detect, faces_figure, to_gray
 
-# what facenet-pytorch 2.6.0's own MTCNN (minsize 40, its default thresholds) says about the two photographs: box, five landmarks
+
 PEER = {"hopper": ([163.7, 105.8, 347.6, 344.0], [[220.3, 189.9], [308.5, 187.1], [269.2, 238.9], [230.4, 282.6], [306.8, 279.6]]),
         "astronaut": ([180.3, 60.7, 268.4, 172.2], [[205.4, 101.5], [246.9, 103.1], [225.1, 129.2], [201.2, 139.6], [245.1, 141.1]])}
-
-
-@pytest.fixture(scope="module")
-def hopper(): return read_image(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-
-@pytest.fixture(scope="module")
-def photos(hopper):
-    skimage = pytest.importorskip("skimage")
-    return {"hopper": hopper, "astronaut": read_image(Path(skimage.__file__).parent/"data"/"astronaut.png")}
 
 def same(a, b, atol=.02):
     assert len(a) == len(b)
@@ -39,9 +25,6 @@ def same(a, b, atol=.02):
         torch.testing.assert_close(x.box, y.box, atol=atol, rtol=0)
         torch.testing.assert_close(x.landmarks, y.landmarks, atol=atol, rtol=0)
         assert abs(x.score - y.score) < 1e-3
-
-
-# ---- the weights
 
 def test_weights_travel_with_a_licence():
     path = data_file("mtcnn.safetensors")
@@ -89,9 +72,6 @@ def test_builder_refuses_other_layers(tmp_path):
     nets = toy_wheel(tmp_path/"toy.whl")
     nets["onet"]["extra.weight"] = torch.zeros(1)
     with pytest.raises(ValueError, match="onet: expected no other layers"): build_mtcnn.repack(nets)
-
-
-# ---- what the networks see
 
 def test_first_network_sees_twelve_pixels_and_steps_two():
     net = Detector().propose.double()
@@ -175,9 +155,6 @@ def test_pyramid():
     assert abs(sizes[2][0] / sizes[0][0] - .709**2) < .02
     assert Detector(min_size=40).pyramid(30, 90) == [(12, 36)]            # smaller than the smallest face: one level, the picture itself
     assert Detector(min_size=40).pyramid(12, 12) == [(12, 12)]
-
-
-# ---- on photographs
 
 def test_finds_the_faces(photos):
     for name, photo in photos.items():
@@ -271,80 +248,14 @@ BAD = [
 def test_bad_input(call, name):
     with pytest.raises(ValueError, match=f"^{name}: expected .*, got "): call()
 
-
-# ---- pictures
-
 def test_figures(hopper):
     faces = detect(hopper)
     fig = faces_figure([hopper, hopper], [faces, []])
     assert [len(ax.patches) for ax in fig.axes] == [1, 0] and [ax.get_title() for ax in fig.axes] == ["1 face", "0 faces"]
     x, y = fig.axes[0].patches[0].get_xy()
     assert abs(x + .5 - faces[0].box[0]) < 1e-4 and abs(y + .5 - faces[0].box[1]) < 1e-4
-    assert [ax.get_title() for ax in steps_figure(hopper).axes] == ["1 found", "gray", "cropped", "aligned", "normalised"]
-    assert [ax.get_title() for ax in steps_figure(hopper, min_size=600).axes] == ["0 found", "gray"]
-
-
-# ---- 68 landmarks
-
-@pytest.fixture()
-def torch_home(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "_hub_dir", None, raising=False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    room._fan.cache_clear()
-    yield tmp_path/"hub"/"checkpoints"
-    room._fan.cache_clear()
-
-def test_offline_the_message_says_what_to_do(torch_home, monkeypatch, hopper):
-    pytest.importorskip("face_alignment")
-    def offline(*args, **kwargs): raise urllib.error.URLError("no network")
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    with pytest.raises(RuntimeError) as error: landmarks68(hopper, detect(hopper))
-    for part in ("no network", room.FAN_URL, str(torch_home/room.FAN_FILE), "96 MB", room.FAN_SHA256): assert part in str(error.value)
-    assert room.FAN_SHA256 in room.FAN_FILE
-
-def test_damaged_weights_are_refused(torch_home, hopper):
-    pytest.importorskip("face_alignment")
-    torch_home.mkdir(parents=True)
-    (torch_home/room.FAN_FILE).write_bytes(b"half a file")
-    with pytest.raises(RuntimeError, match="11 bytes.*damaged.*Download"): landmarks68(hopper, detect(hopper))
-
-def test_missing_package_is_named(torch_home, monkeypatch, hopper):
-    monkeypatch.setitem(sys.modules, "face_alignment", None)
-    with pytest.raises(RuntimeError, match=r"fer_nb\[faces\]"): landmarks68(hopper, detect(hopper))
-
-def test_fetched_weights_are_checked_by_their_hash(torch_home, monkeypatch):
-    asked = {}
-    def download(url, path, hash_prefix=None, progress=True):
-        asked.update(url=url, hash=hash_prefix)
-        Path(path).write_bytes(b"weights")
-    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    monkeypatch.setattr(room, "FAN_SHA256", hashlib.sha256(b"weights").hexdigest()[:10])
-    room._fan_weights()
-    assert asked == dict(url=room.FAN_URL, hash=room.FAN_SHA256)
-
-def test_plumbing_with_random_weights(torch_home, monkeypatch, hopper):
-    "no weights travel with the tests: a network of random ones shows that boxes go in and points in pixels come out"
-    face_alignment = pytest.importorskip("face_alignment")
-    from face_alignment.models import FAN
-    torch_home.mkdir(parents=True)
-    torch.manual_seed(0)
-    torch.save(FAN(4).state_dict(), torch_home/room.FAN_FILE)
-    monkeypatch.setattr(room, "FAN_SHA256", hashlib.sha256((torch_home/room.FAN_FILE).read_bytes()).hexdigest()[:10])
-    monkeypatch.setattr(torch, "compile", lambda *a, **k: pytest.fail("compiled"))
-    faces = detect(hopper)
-    points, = landmarks68(hopper, faces)
-    assert points.shape == (68, 2) and points.dtype == torch.float32 and points.isfinite().all()
-    left, top, right, bottom = faces[0].box
-    side, middle = 200 / 195 * (right - left + bottom - top), torch.stack([(left + right) / 2, (top + bottom) / 2 - .12 * (bottom - top)])
-    assert ((points - middle).abs() <= side / 2 + 3).all()                                  # within the square that the notebook shows
-    assert room._fan("cpu").face_detector.reference_scale == 195
-    monkeypatch.setattr(room._fan("cpu"), "get_landmarks_from_image", lambda image, detected_faces: [np.full((68, 2), detected_faces[0][0] + image[0, 0, 0])])
-    assert landmarks68(hopper[:1], faces)[0][0, 0] == pytest.approx(float(left) + hopper[0, 0, 0].item(), abs=1e-3)   # boxes pass unchanged, pixels 0 … 255
-    assert landmarks68(hopper / 255., faces)[0][0, 0] == pytest.approx(float(left) + hopper[0, 0, 0].item(), abs=1e-3)
-
-def test_no_faces_need_no_weights(hopper): assert landmarks68(hopper, []) == []
 
 def test_importing_is_light():
     "neither face-alignment nor scikit-image nor a widget library is loaded before it is needed"
-    code = "import sys, fer_nb.preprocessing; print([m for m in ('face_alignment', 'skimage', 'ipywidgets', 'matplotlib', 'joblib') if m in sys.modules])"
+    code = "import sys, fer_nb.preprocessing; print([m for m in ('torchvision', 'face_alignment', 'skimage', 'ipywidgets', 'matplotlib', 'joblib', 'pillow_heif') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
