@@ -10,6 +10,7 @@ import io
 import json
 import os
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +48,8 @@ def whole_file(
     path = Path(path)
     need(path.parent.is_dir(), "path", "a file in an existing folder", path)
     need(not path.is_dir(), "path", "a file", f"the folder {path}")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    name = zlib.crc32(os.fsencode(path.name)) # a long name would not bear an ending
+    part = path.with_name(f".{name:08x}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
             yield file

@@ -111,3 +111,10 @@ def test_data_files():
         with pytest.raises(ValueError, match="name: expected a file of data_samples, got "): data_file(name)
     from fer_nb.wmnist import data_file as same
     assert same("digits.npz") == data_file("digits.npz")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other limits")
+def test_the_longest_name_can_be_written(tmp_path):
+    name = "x" * 251 + ".png"
+    write_whole(tmp_path/name, b"whole")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"whole")]
