@@ -47,9 +47,9 @@ def test_tsne_keeps_clusters_and_is_deterministic():
 UMAP = """
 import numpy as np
 from fer_nb import embeddings as E
-rng, y = np.random.default_rng(0), np.arange(21) % 3
+rng, y = np.random.default_rng(0), np.arange(12) % 3
 run = E.Run(y)
-for i in range(2): run.add(i, rng.normal(size=(21, 5)) + 20 * np.eye(5)[y], y, centers=20 * np.eye(5)[:3])
+for i in range(2): run.add(i, rng.normal(size=(12, 5)) + 20 * np.eye(5)[y], y, centers=20 * np.eye(5)[:3])
 one, two = E.project(run, "umap"), E.project(run, "aligned_umap")
 assert one.d == two.d == 2 and len(one) == len(two) == 2 and one.head == two.head == []
 assert E.separation(one.embedding(), y).min() > 2 and np.isfinite(two.embedding()).all() and two.centers[1].shape == (3, 2)
@@ -57,7 +57,7 @@ assert E.separation(one.embedding(), y).min() > 2 and np.isfinite(two.embedding(
 
 def test_umap():
     pytest.importorskip("umap")
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}   # on 21 points compiling takes longer than running
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}   # on 12 points compiling takes longer than running
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", UMAP], env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
