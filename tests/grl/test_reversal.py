@@ -1,4 +1,4 @@
-"Gradient reversal, schedule, clamping, the adversarial objective, and the doctor on patients broken in every way he knows."
+"Gradient reversal, schedule, clamping, and the adversarial objective, alone and in two processes."
 import copy
 import math
 
@@ -7,16 +7,14 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-import torch.nn.functional as F
 from hypothesis import given, settings, strategies as st
 from torch import nn
+from torch.nn import functional as F
 
 from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.backbones import Output
-from fer_nb.embeddings import Run
-from fer_nb.grl import (ADVICE, Adversary, DomainAdversarial, DomainClassifier, GradientReversal, Moment, adversary_figure, clamped_domain_loss, doctor, factor,
-                        grad_reverse, moments)
-from fer_nb.training import Batches, fit
+from fer_nb.grl import (DomainAdversarial, DomainClassifier, GradientReversal, clamped_domain_loss, factor, grad_reverse)
+from grl_patients import Small, pictures
 
 double = torch.float64
 
@@ -193,6 +191,14 @@ def test_unlabelled_pictures_teach_no_class():
     DomainAdversarial(DomainClassifier(4, 3), alpha=None).double()(batch, output)['softmax'].backward()
     assert (output.logits.grad[batch[1] < 0] == 0).all() and (output.logits.grad[batch[1] >= 0] != 0).any()
 
+@pytest.mark.parametrize('label', [0, 3])
+def test_one_label_counts_whole(label):
+    (x, y, d), output = case()
+    y = torch.full_like(y, -1)
+    y[4] = label
+    losses = DomainAdversarial(DomainClassifier(4, 3), alpha=None).double()((x, y, d), output)
+    torch.testing.assert_close(losses['softmax'], F.cross_entropy(output.logits[4:5], y[4:5]))
+
 def test_steps_are_counted_in_training_only_and_saved():
     batch, output = case()
     objective = DomainAdversarial(DomainClassifier(4, 3), steps=10).double()
@@ -206,7 +212,7 @@ def test_steps_are_counted_in_training_only_and_saved():
     assert objective.schedule()[0] == factor(torch.tensor(1.))
 
 def test_objective_compiles():
-    objective, compiled_graphs = DomainAdversarial(DomainClassifier(4, 3), steps=10, clamp=2.), []
+    objective = DomainAdversarial(DomainClassifier(4, 3), steps=10, clamp=2.)
     plain = copy.deepcopy(objective)
     compiled = torch.compile(objective, backend='aot_eager', fullgraph=True)
     for _ in range(4):
@@ -254,217 +260,6 @@ def test_look_changes_nothing():
     assert seen.reversed == pytest.approx(np.linalg.norm(at_x), abs=1e-6)
     _, _, plain, _ = reference(batch, output, W, b, 1., math.inf)
     assert seen.plain == pytest.approx(np.linalg.norm(plain), abs=1e-6)
-
-
-# ---- the doctor
-
-class Small(nn.Module):
-    def __init__(self, collapsed=False):
-        super().__init__()
-        self.features, self.classifier = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 8)), nn.Linear(8, 3)
-        if collapsed: nn.init.zeros_(self.features[2].weight)
-
-    def forward(self, x):
-        x = self.features(x)
-        return Output(x, self.classifier(x))
-
-class Patient(nn.Module):
-    def __init__(self, loss, outputs=2):
-        super().__init__()
-        self.head, self.loss = nn.Linear(8, outputs), loss
-
-    def forward(self, batch, output): return {'domain': self.loss(self.head, output.embedding, batch[2])}
-
-def pictures(gap=1.5, n=60):
-    g = torch.Generator().manual_seed(0)
-    x, d = torch.randn(2 * n, 2, generator=g), torch.arange(2).repeat_interleave(n)
-    return x + gap * d[:, None], torch.arange(2 * n) % 3, d
-
-def learn(model, objective, batch, steps=200, lr=.05, only=False):
-    sgd = torch.optim.SGD([*([] if only else model.parameters()), *objective.parameters()], lr=lr)
-    for _ in range(steps):
-        sgd.zero_grad()
-        sum(objective(batch, model(batch[0])).values()).backward()
-        sgd.step()
-
-@pytest.fixture
-def clinic():
-    torch.manual_seed(0)
-    return Small(), pictures()
-
-CE = F.cross_entropy
-PATIENTS = {
-    'dead domain head': (lambda head, x, d: -head(grad_reverse(x)).softmax(1).log().mean(), 1),
-    'no gradient to the features': (lambda head, x, d: CE(head(x.detach()), d), 2),
-    'not reversed': (lambda head, x, d: CE(head(x), d), 2),
-    'λ applied twice': (lambda head, x, d: .3 * CE(head(grad_reverse(x, .3)), d), 2),
-    'not finite': (lambda head, x, d: CE(head(grad_reverse(x)), d) * math.nan, 2),
-}
-
-@pytest.mark.parametrize('illness', PATIENTS)
-def test_doctor_names_it(clinic, illness):
-    model, batch = clinic
-    patient = Patient(*PATIENTS[illness])
-    found = doctor(model, patient, batch, head=None if 'dead' in illness else patient.head, lambd=.3 if 'λ' in illness else None)
-    assert illness in found.names()
-    others = set(PATIENTS) - {illness}
-    assert not others & set(found.names()), found
-    assert all(f.measured and f.advice == ADVICE[f.name] for f in found) and illness in repr(found)
-
-@pytest.mark.parametrize('loss', [lambda head, x, d: CE(head(grad_reverse(grad_reverse(x))), d), lambda head, x, d: -CE(head(grad_reverse(x)), d)])
-def test_doctor_counts_mirrors(clinic, loss):
-    model, batch = clinic
-    patient = Patient(loss)
-    assert 'not reversed' in doctor(model, patient, batch, head=patient.head).names()
-
-def test_doctor_without_the_head(clinic):
-    model, batch = clinic
-    assert doctor(model, Patient(PATIENTS['not reversed'][0]), batch).names() == ['not reversed']
-    assert doctor(model, Patient(lambda head, x, d: CE(head(grad_reverse(x)), d)), batch).names() == []
-
-def test_doctor_finds_the_healthy_healthy(clinic):
-    model, batch = clinic
-    objective = DomainAdversarial(DomainClassifier(8, hidden=(16,)), alpha=None, lambd=.5)
-    learn(model, objective, batch)
-    learn(model, objective, batch, only=True)   # in the midst of the game the detective may be fooled for a moment
-    found = doctor(model, objective, batch)
-    assert found == [] and 'No finding' in repr(found)
-
-def test_doctor_on_clamps(clinic):
-    model, batch = clinic
-    objective = DomainAdversarial(DomainClassifier(8, hidden=(16,)), steps=100, clamp=5000.)
-    learn(model, objective, batch, 60)
-    assert 'clamp never active' in doctor(model, objective, batch).names()
-    objective.n.fill_(0)
-    found = doctor(model, objective, batch).names()
-    assert 'clamp always active' in found and 'dead domain head' not in found and 'no gradient to the features' not in found
-
-def test_doctor_on_a_saturated_detective(clinic):
-    model, _ = clinic
-    batch = pictures(gap=8.)
-    objective = DomainAdversarial(DomainClassifier(8, hidden=(16,)), alpha=None, lambd=.5)
-    learn(model, objective, batch, 800, lr=.5, only=True)
-    assert doctor(model, objective, batch).names() == ['domain classifier saturated']
-
-def test_doctor_on_a_blind_detective_and_on_domains_alike(clinic):
-    model, batch = clinic
-    objective = DomainAdversarial(DomainClassifier(8), alpha=None)
-    nn.init.zeros_(objective.classifier.head.weight)
-    with torch.no_grad(): objective.classifier.head.weight[0] = 1e-3
-    assert 'domain classifier at chance, but the domains differ' in doctor(model, objective, batch).names()
-    assert 'domain classifier at chance, domains alike' in doctor(model, objective, pictures(gap=0.)).names()
-
-def far_side(clinic, **form):
-    "All features point one way, both domains' vectors the other."
-    model, batch = clinic
-    head = AngularSoftmax(8, 2, s=64., **form)
-    with torch.no_grad():
-        model.features[2].bias.fill_(5.)
-        head.weight.fill_(-1.)
-    return model, DomainAdversarial(DomainClassifier(8, head=head), alpha=None), batch
-
-def test_doctor_on_a_margin_that_gives_the_answer_away(clinic):
-    model, objective, batch = far_side(clinic, m=.5)
-    found = doctor(model, objective, batch)
-    assert found.names() == ['the margin gives the answer away']
-    assert 'his loss is 0.00' in found[0].measured and '50.0% right' in found[0].measured and "cosine to the own domain's vector -1.00" in found[0].measured
-    assert 'monotone' in found[0].advice
-
-@pytest.mark.parametrize('form', [dict(m=0.), dict(m=.5, monotone=True)])
-def test_doctor_knows_which_margin_gives_nothing_away(clinic, form):
-    assert 'the margin gives the answer away' not in doctor(*far_side(clinic, **form)).names()
-
-def test_doctor_on_a_plain_margin_that_was_trained(clinic):
-    "nobody puts it on the far side: its own training does"
-    model, batch = clinic
-    objective = DomainAdversarial(DomainClassifier(8, 2, (16,), AngularSoftmax(16, 2)), alpha=None, lambd=.01)
-    learn(model, objective, batch, 300)
-    assert 'the margin gives the answer away' in doctor(model, objective, batch).names()
-
-def test_doctor_passes_a_healthy_angular_head(clinic):
-    model, _ = clinic
-    batch = pictures(gap=3.)
-    objective = DomainAdversarial(DomainClassifier(8, 2, (16,), AngularSoftmax(16, 2, s=8., m=0.)), alpha=None, lambd=.1)
-    learn(model, objective, batch, 300, only=True)
-    assert not set(doctor(model, objective, batch).names()) & {'not reversed', 'the margin gives the answer away', 'λ applied twice', 'exploding domain loss'}
-
-def test_doctor_on_an_explosion(clinic):
-    model, batch = clinic
-    objective = DomainAdversarial(DomainClassifier(8), alpha=None)
-    learn(model, objective, batch, 200, only=True)
-    with torch.no_grad():
-        for p in objective.classifier.head.parameters(): p *= -30   # certain, and wrong
-    assert 'exploding domain loss' in doctor(model, objective, batch).names()
-
-def test_doctor_on_collapse(clinic):
-    found = doctor(Small(collapsed=True), DomainAdversarial(DomainClassifier(8), alpha=None), clinic[1]).names()
-    assert 'collapsed features' in found
-
-def test_doctor_on_broken_weights(clinic):
-    model, batch = clinic
-    with torch.no_grad(): model.classifier.weight[0, 0] = math.inf
-    assert doctor(model, DomainAdversarial(DomainClassifier(8), alpha=None), batch).names() == ['not finite']
-
-def test_doctor_touches_nothing(clinic):
-    model, batch = clinic
-    objective = DomainAdversarial(DomainClassifier(8), steps=10)
-    model.features.eval()
-    before = [t.clone() for t in (*model.state_dict().values(), *objective.state_dict().values())]
-    doctor(model, objective, batch)
-    assert all(map(torch.equal, before, (*model.state_dict().values(), *objective.state_dict().values())))
-    assert model.training and not model.features.training and objective.training
-    assert all(p.grad is None for p in (*model.parameters(), *objective.parameters()))
-
-def frames(values, spread=1.):
-    run = Run(np.arange(20) % 2)
-    for i, v in enumerate(values):
-        x = np.random.default_rng(0).normal(size=(20, 2)) * (1 if i + 1 < len(values) else spread) + 5
-        run.add(i + 1, x.astype(np.float32), np.zeros(20, np.uint8), losses={'softmax': .5, 'domain': v})
-    return run
-
-@pytest.mark.parametrize('values, name', [([.7, 2., 40.], 'exploding domain loss'), ([.7, .7, .7], 'dead domain head'), ([.7, .2, .01], 'domain loss near zero'), ([.7, math.nan, .7], 'not finite')])
-def test_doctor_reads_a_run(values, name): assert doctor(frames(values)).names() == [name]
-
-def test_doctor_sees_collapse_in_a_run(): assert doctor(frames([.7, .6, .65], spread=1e-5)).names() == ['collapsed features']
-def test_doctor_passes_a_healthy_run(): assert doctor(frames([.7, .6, .65])) == []
-
-def looks(*right):
-    return [Moment(i, Adversary(1., math.inf, 0., r, .7, 1., 1.), 2., .3 + i, .5, .5, torch.zeros(4, 2)) for i, r in enumerate(right)]
-
-def test_doctor_sees_a_chase():
-    found = doctor(looks(.5, .09, .99, .06, .96))
-    assert found.names() == ['features and domain classifier chase each other'] and '50%, 9%, 99%, 6%, 96%' in found[0].measured and 'MMD² between the domains went from 0.3 to 4.3' in found[0].measured
-    assert found[0].advice == ADVICE[found[0].name]
-
-@pytest.mark.parametrize('right', [(.5, .6, .4, .55), (.5, .9, .95, .99), (.99, .1, .2, .1), (.5, .1, .5, .9), (.5,)])
-def test_doctor_sees_no_chase(right): assert doctor(looks(*right)) == []
-
-@pytest.mark.parametrize('call, name', [(lambda m, b: doctor([]), 'subject'), (lambda m, b: doctor('model'), 'subject'), (lambda m, b: doctor(m), 'objective, batch'), (lambda m, b: doctor(m, nn.Identity(), b[:2]), 'batch'),
-                                        (lambda m, b: doctor(m, Patient(PATIENTS['not reversed'][0]), b, term='adversary'), 'term'), (lambda m, b: doctor(Run([0, 1])), 'subject')])
-def test_doctor_refuses(clinic, call, name):
-    with pytest.raises(ValueError, match=name): call(*clinic)
-
-
-# ---- with fit
-
-def test_trains_with_fit_and_is_looked_at():
-    torch.manual_seed(0)
-    x, y, d = pictures()
-    batches = Batches(x, torch.where(d == 0, y, -1), d, batch_size=40)
-    objective = DomainAdversarial(DomainClassifier(8), steps=len(batches) * 3)
-    seen = list(moments(fit(Small(), objective, batches, epochs=3, lr=.05), (x, y, d), every=2))
-    assert [m.n for m in seen] == [1, 2, 4, 6, 8, 9] and objective.n == 9
-    assert [m.adversary.lambd for m in seen] == pytest.approx([factor(m.n / 9) for m in seen])
-    assert all(0 <= m.source <= 1 and 0 <= m.target <= 1 and 0 <= m.proxy_a <= 2 and m.embedding.shape == (120, 8) for m in seen)
-    figure = adversary_figure(seen, y, d)
-    assert len(figure.axes) == 6
-    lines = {line.get_label(): line.get_ydata() for line in figure.axes[4].lines}
-    assert list(lines['reversed, as it arrives']) == [m.adversary.reversed for m in seen]
-
-def test_moments_refuse():
-    with pytest.raises(ValueError, match='watch'): next(moments([], (1, 2)))
-    with pytest.raises(ValueError, match='every'): next(moments([], (1, 2, 3), every=0))
-    with pytest.raises(ValueError, match='seen'): adversary_figure([], torch.ones(1), torch.ones(1))
 
 
 # ---- two processes
