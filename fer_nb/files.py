@@ -11,7 +11,7 @@ import json
 import os
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -41,7 +41,7 @@ def data_file(
 @contextmanager
 def whole_file(
     path: str | Path, # file to write; its folder exists
-) -> Iterator[BinaryIO]: # a binary file to write to
+) -> Generator[BinaryIO]: # a binary file to write to
     """A file that takes the place of `path` only when the block has ended without an error.
 
     Raises: ValueError for a missing folder or a folder in the file's place"""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ __all__ = ['evaluating', 'random_state', 'set_random_state', 'processes', 'rank'
 @contextmanager
 def evaluating(
     *modules: nn.Module, # whom to look at
-) -> Iterator[None]:
+) -> Generator[None]:
     "Evaluation mode without gradients; afterwards every module is back in the mode *it* was in."
     modes = [(part, part.training) for module in modules for part in module.modules()]
     for module in modules: module.eval()
