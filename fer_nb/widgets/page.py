@@ -52,7 +52,7 @@ class Stills:
 
     def draw(self, runs: Sequence[Run], failed: Callable[[Exception], object]) -> None:
         "Draw the runs' last frames in a thread; `failed` hears of an error."
-        from fer_nb.embeddings import _png
+        from fer_nb.embeddings.pictures import _png
         runs = [run for run in runs if len(run)]
         def work():
             try: self.picture = _png(runs, -1)
