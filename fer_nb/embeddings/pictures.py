@@ -42,7 +42,7 @@ def _point_order(run: Run) -> np.ndarray:
     "The points in a fixed random order, so that no class hides another."
     return np.random.default_rng(0).permutation(len(run.labels))
 
-# %% ../../nbs/06_embeddings/04_pictures.ipynb #aa8c18f7
+# %% ../../nbs/06_embeddings/04_pictures.ipynb #5720d3c7
 def _one_line(name: str) -> str: return " ".join(name.splitlines())
 
 def _literal(name: str) -> str:
@@ -50,7 +50,7 @@ def _literal(name: str) -> str:
     return _one_line(name).replace("$", r"\$")
 
 def _caption(run: Run, i: int) -> str:
-    readout = " by nearest centre" * _by_center(run)
+    readout = " by nearest center" * _by_center(run)
     return f"step {run.steps[i]} · {run.accuracy(i):.1%} correct{readout}"
 
 # %% ../../nbs/06_embeddings/04_pictures.ipynb #41ec9c37
@@ -113,7 +113,7 @@ def _draw_run(top: Axes, low: Axes, run: Run, i: int) -> None:
         ax.tick_params(colors=GRAY, labelsize=8)
         ax.spines[:].set(color=GRAY, linewidth=0.6)
 
-# %% ../../nbs/06_embeddings/04_pictures.ipynb #3635d8ca
+# %% ../../nbs/06_embeddings/04_pictures.ipynb #3212de07
 def _draw_legend(fig: Figure, runs: Sequence[Run]) -> None:
     "What colors and marks mean."
     from matplotlib.lines import Line2D
@@ -122,7 +122,7 @@ def _draw_legend(fig: Figure, runs: Sequence[Run]) -> None:
     marks = [mark(_literal(name), marker=FEW if c in few else MANY, color=color(c))
              for c, name in enumerate(runs[0].class_names)]
     if few: marks.append(mark("few training samples", marker=FEW, color=GRAY))
-    if any(run.centers for run in runs): marks.append(mark("centre", marker="*", ms=10, color=GRAY))
+    if any(run.centers for run in runs): marks.append(mark("center", marker="*", ms=10, color=GRAY))
     fig.legend(handles=marks, loc="outside lower center", ncols=6 if len(runs) == 1 else 12,
                labelcolor=GRAY, fontsize=9, frameon=False, handletextpad=0.1, columnspacing=1)
 

@@ -105,7 +105,7 @@ def _class_names(names: Iterable | None, k: int) -> list[str]:
     need(fits, "class_names", f"{k} to 256 names (the largest label is {k - 1})", len(names))
     return names
 
-# %% ../../nbs/06_embeddings/00_run.ipynb #a95b4434
+# %% ../../nbs/06_embeddings/00_run.ipynb #8498027a
 PER_FRAME = ("steps", "epochs", "frames", "scales", "centers", "head", "biases", "recall",
              "grad_norm")
 
@@ -127,8 +127,51 @@ class _Recorded:
             self._source = None
             raise
 
-# %% ../../nbs/06_embeddings/00_run.ipynb #117e7c98
-class Run(_Recorded):
+    def finish(self: Run) -> Run:
+        "Train to the end; returns the run."
+        for _ in self: pass
+        return self
+
+    def stop(self: Run) -> Run:
+        """End the training here, with a frame of the last step; returns the run.
+
+        Call it from the thread that trains."""
+        source, self._source = self._source, None
+        if source is not None and len(self):
+            try: source.send(True)
+            except StopIteration: pass
+        return self
+
+# %% ../../nbs/06_embeddings/00_run.ipynb #e2bd3bd2
+class _Written:
+    "Files and pictures of a run."
+    def save(self: Run, path: str | Path) -> None:
+        "Write the run to one npz file."
+        from fer_nb.embeddings.archive import _to_npz
+        write_whole(path, _to_npz(self))
+
+    def to_html(self: Run, path: str | Path, *others: Run) -> None:
+        "Write this run, and others beside it, as one page that plays anywhere."
+        from fer_nb.embeddings.page import to_page
+        write_whole(path, to_page([self, *others]))
+
+    def to_gif(self: Run, path: str | Path, *others: Run, fps: float = 12) -> None:
+        "Write this run, and others beside it, as an animated picture."
+        from fer_nb.embeddings.movie import _gif
+        write_whole(path, _gif([self, *others], fps))
+
+    def figure(self: Run, i: int = -1) -> Figure:
+        "Frame `i` as a matplotlib figure."
+        from fer_nb.embeddings.pictures import figures
+        return figures(self, i=i)
+
+    def to_png(self: Run, i: int = -1) -> bytes:
+        "Frame `i` as the bytes of a PNG; needs no display."
+        from fer_nb.embeddings.pictures import _png
+        return _png([self], i)
+
+# %% ../../nbs/06_embeddings/00_run.ipynb #ed840bf1
+class Run(_Recorded, _Written):
     """What a training looked like: frames of the watched points, and the recipe behind them.
 
     Args:
@@ -187,21 +230,6 @@ class Run(_Recorded):
         "Dimensions of the embedding (2 while there is no frame)."
         return self.frames[0].shape[1] if len(self) else 2
 
-    def finish(self) -> Run:
-        "Train to the end; returns the run."
-        for _ in self: pass
-        return self
-
-    def stop(self) -> Run:
-        """End the training here, with a frame of the last step; returns the run.
-
-        Call it from the thread that trains."""
-        source, self._source = self._source, None
-        if source is not None and len(self):
-            try: source.send(True)
-            except StopIteration: pass
-        return self
-
     def add(self, step: int, embedding: ArrayLike | torch.Tensor,
             predictions: ArrayLike | torch.Tensor, *, epoch: int = 0, centers=None, head=None,
             bias=None, losses: Mapping[str, float] | None = None,
@@ -224,36 +252,11 @@ class Run(_Recorded):
         "Everything but the points, for JSON; per-frame lists from frame `start` on."
         return meta(self, start)
 
-    def save(self, path: str | Path) -> None:
-        "Write the run to one npz file."
-        from fer_nb.embeddings.archive import _to_npz
-        write_whole(path, _to_npz(self))
-
     @staticmethod
     def load(path: str | Path) -> Run:
         "Read a run written by `save`."
         from fer_nb.embeddings.archive import _from_npz
         return _from_npz(path)
-
-    def to_html(self, path: str | Path, *others: Run) -> None:
-        "Write this run, and others beside it, as one page that plays anywhere."
-        from fer_nb.embeddings.page import to_page
-        write_whole(path, to_page([self, *others]))
-
-    def to_gif(self, path: str | Path, *others: Run, fps: float = 12) -> None:
-        "Write this run, and others beside it, as an animated picture."
-        from fer_nb.embeddings.movie import _gif
-        write_whole(path, _gif([self, *others], fps))
-
-    def figure(self, i: int = -1) -> Figure:
-        "Frame `i` as a matplotlib figure."
-        from fer_nb.embeddings.pictures import figures
-        return figures(self, i=i)
-
-    def to_png(self, i: int = -1) -> bytes:
-        "Frame `i` as the bytes of a PNG; needs no display."
-        from fer_nb.embeddings.pictures import _png
-        return _png([self], i)
 
 # %% ../../nbs/06_embeddings/00_run.ipynb #7e450c4e
 def _frame_number(run: Run, i: int) -> int:
