@@ -1,10 +1,14 @@
-# make lab     the course in JupyterLab, on the Wild-MNIST notebook
-# make wmnist  the same experiment without a screen: table, movie, CSV in runs/wmnist
-# make test    every test
-# make sync    rebuild library, configuration and README from the notebooks
+# make lab               the course in JupyterLab, on the Wild-MNIST notebook
+# make wmnist            the same experiment without a screen: table, movie, CSV in runs/wmnist
+# make test              every test
+# make fast              the half of them that needs neither a browser nor a notebook's kernel
+# make quick ROOM=dda    one changed room: export, its tests, its notebook
+# make sync              rebuild library, page, README and docs/house.md from their sources
+# make lint              style and types
 PY := .venv/bin/python
+export OMP_NUM_THREADS ?= 1
 
-.PHONY: lab wmnist test sync browser
+.PHONY: lab wmnist test fast quick sync lint browser
 
 lab: .venv/lab.ready
 	.venv/bin/fer_nb lab course
@@ -13,10 +17,20 @@ wmnist: .venv/lab.ready
 	.venv/bin/fer_nb wmnist --out runs/wmnist
 
 test: .venv/dev.ready browser
-	$(PY) -m pytest
+	$(PY) -m pytest -n logical
+
+fast: .venv/dev.ready
+	$(PY) -m pytest -n logical -m "not browser and not notebooks"
+
+quick: .venv/dev.ready
+	$(PY) tools/quick.py $(ROOM)
 
 sync: .venv/dev.ready
 	$(PY) tools/sync.py
+
+lint: .venv/dev.ready
+	.venv/bin/ruff check
+	.venv/bin/ty check fer_nb --python .venv
 
 .venv/%.ready: settings.ini setup.py pyproject.toml
 	test -x $(PY) || python3 -m venv .venv

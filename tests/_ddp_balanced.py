@@ -1,4 +1,4 @@
-"Run twice by test_balanced.py, as two processes: saves which rows each of them got, and what `fit` made of them."
+"Run twice by batches/test_batches_balanced.py, as two processes: saves which rows each of them got, and what `fit` made of them."
 import sys
 import warnings
 
@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from fer_nb.backbones import Output
-from fer_nb.datasets import BalancedBatches
+from fer_nb.batches import BalancedBatches
 from fer_nb.training import fit
 
 

@@ -1,4 +1,4 @@
-"Run by test_training.py, alone or twice under torchrun: trains and saves what came out."
+"Run by training/test_training_loop.py, alone or twice under torchrun: trains and saves what came out."
 import sys
 import warnings
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -22,6 +23,7 @@ EXPLAINED = (  # what may be written to stderr
 )
 
 
+@lru_cache
 def load(name): return nbformat.read(NBS/name, as_version=4)
 
 def texts(nb):
@@ -72,6 +74,13 @@ def test_machine_paths_are_found():
     for text in ('https://host/home/x', 'loss/work', 'a/tmp/b', '../tmp/x', 'data:image/png'): assert not MACHINE.search(text), text
 
 @each
+def test_links_lead_somewhere(name):
+    for cell in load(name).cells:
+        links = re.findall(r'\]\(([^)#\s]+)[^)]*\)', cell.source) if cell.cell_type == 'markdown' else []
+        missing = [link for link in links if ':' not in link and not (NBS/name).parent.joinpath(link).exists()]
+        assert not missing, f'{missing} in {cell.source[:80]!r}'
+
+@each
 def test_holds_no_error(name):
     assert not [out.ename for cell in load(name).cells for out in cell.get('outputs', ()) if out.output_type == 'error']
 
@@ -81,7 +90,7 @@ def test_needs_no_nbdev(name):
     assert not used & {'nbdev', 'fastcore', 'execnb'}
 
 def test_library_needs_no_nbdev():
-    modules = [p for p in Path(fer_nb.__file__).parent.glob('*.py') if p.name != '_modidx.py']
+    modules = [p for p in Path(fer_nb.__file__).parent.rglob('*.py') if p.name != '_modidx.py']
     assert len(modules) > 5
     for p in modules: assert not set(imports(p.read_text(encoding='utf-8'))) & {'nbdev', 'fastcore', 'execnb', 'IPython.display'}, p.name
 
@@ -106,12 +115,12 @@ def test_exercises_hide_their_solutions(name):
 
 def execute(name, folder):
     "The notebook after a run by a kernel of its own, in an empty folder"
-    nb = load(name)
+    nb = nbformat.read(NBS/name, as_version=4)
     for cell in nb.cells:
         if cell.cell_type == 'code': cell.outputs = []
     (folder/'here').mkdir()
     env = {**os.environ, 'IPYTHONDIR': str(folder/'ipython'), 'OMP_NUM_THREADS': '1'}
-    return NotebookClient(nb, timeout=180, kernel_name='python3', resources={'metadata': {'path': str(folder/'here')}}).execute(env=env)
+    return NotebookClient(nb, timeout=1200, kernel_name='python3', resources={'metadata': {'path': str(folder/'here')}}).execute(env=env)
 
 @pytest.fixture(scope='module')
 def running(request, tmp_path_factory):
@@ -120,7 +129,7 @@ def running(request, tmp_path_factory):
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool: yield {name: pool.submit(execute, name, tmp_path_factory.mktemp('run')) for name in chosen}
 
 @pytest.mark.notebooks
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @each
 def test_runs(name, running):
     "no error, no unexplained word on stderr, and every unanswered exercise says so"

@@ -32,26 +32,33 @@ def wheel(tmp_path_factory):
     with zipfile.ZipFile(path) as z: z.extractall(home/'unpacked')
     return path, home/'unpacked'
 
-def names(folder, *suffixes): return {p.name for p in (ROOT/folder).iterdir() if p.suffix in suffixes}
+def names(folder, suffix=''):
+    "The files of a folder, as paths below it"
+    paths = [p for p in (ROOT/folder).rglob(f'*{suffix}') if p.is_file() and not {'__pycache__', '.ipynb_checkpoints'} & set(p.parts)]
+    return {p.relative_to(ROOT/folder).as_posix() for p in paths}
 
 def test_wheel_holds_everything_a_course_needs(wheel):
     with zipfile.ZipFile(wheel[0]) as z: files = set(z.namelist())
-    inside = lambda folder: {f.removeprefix(folder) for f in files if f.startswith(folder) and '/' not in f.removeprefix(folder)}
-    assert inside('fer_nb/') >= names('fer_nb', '.py') and inside('fer_nb/static/') >= names('fer_nb/static', '.js', '.css') and 'fer_nb/static/theatre.js' in files
-    assert inside('fer_nb/data_samples/') == {p.name for p in (ROOT/'data_samples').iterdir() if p.is_file()} >= {'digits.npz', 'digits_LICENSE.txt'}
-    assert inside('fer_nb/nbs/') >= names('nbs', '.ipynb') and inside('fer_nb/nbs/labs/') == names('nbs/labs', '.ipynb') >= {'wild_mnist.ipynb'}
+    inside = lambda folder: {f.removeprefix(folder) for f in files if f.startswith(folder)}
+    assert {f for f in inside('fer_nb/') if f.endswith('.py')} == names('fer_nb', '.py') and 'py.typed' in inside('fer_nb/')
+    assert inside('fer_nb/static/') == names('fer_nb/static') >= {'theatre.js', 'studio.js', 'scores.js'}
+    assert inside('fer_nb/data_samples/') == names('data_samples') >= {'digits.npz', 'digits_LICENSE.txt'}
+    assert {f for f in inside('fer_nb/nbs/') if f.endswith('.ipynb')} == names('nbs', '.ipynb') >= {'labs/wild_mnist.ipynb'}
+    assert {f for f in inside('fer_nb/nbs/') if not f.endswith('.ipynb')} >= {f for f in names('nbs') if f.startswith('images/')}
     assert any(f.endswith('/LICENSE') for f in files)
 
 def test_wheel_holds_nothing_else(wheel):
     with zipfile.ZipFile(wheel[0]) as z: files = z.namelist()
     top = {f.split('/')[0] for f in files}
     assert top == {'fer_nb', next(t for t in top if t.endswith('.dist-info'))}
-    assert not [f for f in files if 'checkpoint' in f or 'test' in Path(f).name or f.endswith('.pyc')] and wheel[0].stat().st_size < 20e6
+    assert not [f for f in files if '.ipynb_checkpoints' in f or 'test' in Path(f).name or f.endswith('.pyc')] and wheel[0].stat().st_size < 20e6
 
 def test_metadata(wheel):
     dist = PathDistribution(next(wheel[1].glob('*.dist-info')))
     settings = dict(re.findall(r'^(\w+) = (.*)$', (ROOT/'settings.ini').read_text(encoding='utf-8'), re.M))
-    assert (dist.metadata['Name'], dist.version) == ('fer_nb', settings['version']) and dist.metadata['License'] == 'Apache-2.0' or 'Apache' in str(dist.metadata.get('License-Expression'))
+    assert (dist.metadata['Name'], dist.version) == ('fer_nb', settings['version'])
+    assert 'Apache-2.0' in (dist.metadata.get('License'), dist.metadata.get('License-Expression'))
+    assert dist.metadata['Summary'] == settings['description'] and dist.metadata['Requires-Python'] == f">={settings['min_python']}"
     assert [(e.group, e.name, e.value) for e in dist.entry_points if e.group == 'console_scripts'] == [('console_scripts', 'fer_nb', 'fer_nb.cli:main')]
     assert set(dist.metadata.get_all('Provides-Extra')) == {'lab', 'faces', 'dev', 'all'}
 
@@ -90,7 +97,7 @@ def test_imports_are_light(wheel, tmp_path, module, without):
     assert (done.returncode, done.stdout.strip()) == (0, ''), done.stdout + done.stderr
 
 def test_no_module_imports_the_notebook_tools(wheel):
-    for p in (wheel[1]/'fer_nb').glob('*.py'):
+    for p in (wheel[1]/'fer_nb').rglob('*.py'):
         for node in ast.walk(ast.parse(p.read_text(encoding='utf-8'))):
             named = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ''] if isinstance(node, ast.ImportFrom) else []
             assert not [n for n in named if n.split('.')[0] in ('nbdev', 'fastcore', 'execnb')], p.name

@@ -1,4 +1,4 @@
-"Rebuild everything that is made from the notebooks; with --check, fail if that changes a committed file."
+"Rebuild everything that is made from the notebooks and from page/; with --check, fail if that changes a committed file."
 import os, re, subprocess, sys, textwrap
 from pathlib import Path
 
@@ -14,17 +14,17 @@ def output(cmd): return subprocess.run(cmd, check=True, capture_output=True, tex
 check = '--check' in sys.argv
 if check and (dirty := output(status)): sys.exit(f'Commit first, the sync check needs a clean tree:\n{dirty}')
 for module in (root/'fer_nb').rglob('*.py'):
-    if module.name != '__init__.py': module.unlink()
+    if module.name not in ('__init__.py', '__main__.py'): module.unlink()
 subprocess.run(['nbdev-clean'], check=True)
 subprocess.run(['nbdev-export'], check=True)
 for module in (root/'fer_nb').rglob('*.py'): # nbdev breaks the list of names at 120 characters
     text = module.read_text(encoding='utf-8')
     names = re.search(r'^__all__ = \[.*?\]$', text, re.M | re.S)
-    if names and module.name != '__init__.py':
+    if names and module.name not in ('__init__.py', '__main__.py'):
         block = textwrap.fill(' '.join(names[0].split()), 100, subsequent_indent=' ' * 11)
         module.write_text(text[:names.start()] + block + text[names.end():], encoding='utf-8')
-subprocess.run([sys.executable, 'tools/readme.py'], check=True)
+for maker in ('bundle', 'readme', 'house'): subprocess.run([sys.executable, f'tools/{maker}.py'], check=True)
 if check:
     if changed := output(status):
-        sys.exit(f'Out of step with the notebooks (run `make sync` and commit):\n{changed}{output(["git", "diff", "--stat"])}')
-    print('library, configuration and README are in step with the notebooks')
+        sys.exit(f'Out of step with the notebooks or page/ (run `make sync` and commit):\n{changed}{output(["git", "diff", "--stat"])}')
+    print('library, page, README and docs/house.md are in step with their sources')

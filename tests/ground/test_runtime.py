@@ -1,0 +1,57 @@
+"Looking changes nothing: modes, gradients, random numbers."
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fer_nb.runtime import evaluating, first_process, processes, random_state, rank, set_random_state
+
+
+def test_every_module_keeps_its_own_mode():
+    model, other = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())), nn.Dropout().eval()
+    model[1][0].eval()
+    before = [m.training for m in model.modules()]
+    with evaluating(model, other):
+        assert not any(m.training for m in model.modules()) and not torch.is_grad_enabled()
+    assert [m.training for m in model.modules()] == before and not other.training and torch.is_grad_enabled()
+
+def test_modes_come_back_after_an_error():
+    model = nn.Dropout()
+    with pytest.raises(KeyboardInterrupt), evaluating(model): raise KeyboardInterrupt
+    assert model.training and torch.is_grad_enabled()
+
+def test_gradients_stay_off_where_they_were_off():
+    with torch.no_grad():
+        with evaluating(nn.Dropout()): pass
+        assert not torch.is_grad_enabled()
+
+def test_a_module_shared_by_two_models_keeps_its_mode():
+    shared = nn.BatchNorm1d(2)
+    a, b = nn.Sequential(shared), nn.Sequential(shared)
+    b.eval(); a.training = True
+    shared.train()
+    with evaluating(a, b): assert not shared.training
+    assert shared.training and a.training and not b.training
+
+def test_random_state_covers_all_generators_and_survives_a_safe_file(tmp_path):
+    draw = lambda: (torch.rand(3).tolist(), random.random(), np.random.rand())
+    np.random.randn() # half of a pair is kept
+    torch.save(random_state(), tmp_path/"state.pt")
+    first = draw()
+    state = torch.load(tmp_path/"state.pt", weights_only=True)
+    set_random_state(state)
+    assert draw() == first and draw() != first
+
+def test_alone(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    assert (rank(), processes(), first_process()) == (0, 1, True)
+    monkeypatch.setenv("RANK", "2")
+    assert (rank(), first_process()) == (0, False)
+
+def test_in_a_group(tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "7") # of an outer launcher; the group knows better
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try: assert (rank(), processes(), first_process()) == (0, 1, True)
+    finally: torch.distributed.destroy_process_group()

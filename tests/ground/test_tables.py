@@ -1,0 +1,113 @@
+"Statistics beside scipy's, tables that hold, trainings that go on."
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from multiprocessing import active_children
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from scipy.stats import ttest_1samp, ttest_rel
+
+from fer_nb.files import append_line, read_lines
+from fer_nb.tables import fill, interval, markdown, paired, parallel, spread
+from waiting import wait_for
+
+numbers = st.lists(st.floats(-100, 100).map(lambda v: round(v, 3)), min_size=2, max_size=8)
+
+
+@settings(max_examples=40)
+@given(numbers, st.sampled_from([.5, .9, .95, .99]))
+def test_interval_is_students(d, level):
+    low, high = ttest_1samp(d, 0).confidence_interval(level) if len(set(d)) > 1 else (d[0], d[0])
+    assert np.allclose(interval(d, level), (np.mean(d), low, high), atol=1e-6)
+
+def test_interval_by_hand():
+    assert [round(v, 3) for v in interval([1, 2, 3])] == [2, -0.484, 4.484]
+
+def test_interval_of_too_few():
+    mean, low, high = interval([3.])
+    assert mean == 3 and math.isnan(low) and math.isnan(high) and all(map(math.isnan, interval([])))
+
+@pytest.mark.parametrize("level", [0, 1, 95, -1, math.nan, "0.9", True])
+def test_level_is_a_share(level):
+    with pytest.raises(ValueError, match="level: expected a finite number above 0 and below 1, got "): interval([1, 2], level)
+
+def test_paired_takes_the_seeds_that_both_have():
+    a, b = {0: 3., 1: 5., 2: 9., 7: 1.}, {0: 2., 1: 3., 2: 5., 3: 0.}
+    low, high = ttest_rel([3, 5, 9], [2, 3, 5]).confidence_interval(.9)
+    assert np.allclose(paired(a, b, .9), (7 / 3, low, high)) and math.isnan(paired({0: 1}, {1: 1})[0])
+
+def test_spread():
+    assert spread([1, 2, 3]) == "2.0 ± 1.0" and spread([1.234, math.nan], 2) == "1.23" and spread([]) == "–" and spread(iter([1, 2])) == "1.5 ± 0.7"
+
+def test_markdown_is_aligned_and_cells_do_not_end_early():
+    text = markdown([["a", "b"], ["x|y", 1], ["line\nbreak", "é"]])
+    assert text.splitlines() == ["| a          | b |", "| ---------- | - |", "| x\\|y       | 1 |", "| line break | é |"]
+    assert markdown([["only", "head"]]).splitlines() == ["| only | head |", "| ---- | ---- |"]
+
+
+def test_parallel_here_and_elsewhere():
+    jobs = {n: (n,) for n in (4, 9, 16)}
+    assert dict(parallel(jobs, math.sqrt, 1)) == dict(parallel(jobs, math.sqrt, 2)) == {4: 2, 9: 3, 16: 4}
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_comes_through_and_leaves_no_process(workers):
+    others = set(active_children())
+    with pytest.raises(ValueError, match="math domain|nonnegative"): dict(parallel({1: (1,), -1: (-1,)}, math.sqrt, workers))
+    assert not set(active_children()) - others
+
+def counted(folder, n):
+    append_line(folder/"made.jsonl", {"n": n})
+    if n == 3 and not (folder/"go").exists(): raise RuntimeError("3 is not ready")
+    return {"square": n * n}
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fill_goes_on_where_it_was(tmp_path, workers):
+    jobs = {f"n={n}": (tmp_path, n) for n in (0, 1, 2, 3)}
+    with pytest.raises(RuntimeError, match="3 is not ready"): fill(jobs, counted, tmp_path/"rows.jsonl", workers, progress=False)
+    done = {row["key"] for row in read_lines(tmp_path/"rows.jsonl")}
+    (tmp_path/"go").touch()
+    assert fill(jobs, counted, tmp_path/"rows.jsonl", workers, progress=False) == {f"n={n}": {"square": n * n} for n in (0, 1, 2, 3)}
+    made = [row["n"] for row in read_lines(tmp_path/"made.jsonl")]
+    assert done >= {"n=0", "n=1"} if workers == 1 else True
+    assert all(made.count(int(key[2:])) == 1 for key in done)
+    assert fill(jobs, None, tmp_path/"rows.jsonl", progress=False)["n=2"] == {"square": 4} # nothing is left to do
+
+def test_fill_keeps_the_order_of_jobs_and_foreign_rows(tmp_path):
+    append_line(tmp_path/"rows.jsonl", {"key": "other", "square": -1})
+    append_line(tmp_path/"rows.jsonl", {"no": "key"})
+    rows = fill({"n=2": (tmp_path, 2), "n=1": (tmp_path, 1)}, counted, tmp_path/"rows.jsonl", 1, progress=False)
+    assert list(rows) == ["n=2", "n=1"] and {"key": "other", "square": -1} in read_lines(tmp_path/"rows.jsonl")
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
+def test_workers_are_counted(workers):
+    with pytest.raises(ValueError, match="workers: expected a whole number of at least 1, got "): fill({"a": (1,)}, math.sqrt, workers=workers)
+
+SLEEPER = """
+import sys, time
+from pathlib import Path
+from fer_nb.tables import fill
+sys.path.insert(0, sys.argv[1])
+import sleeper
+if __name__ == "__main__":
+    fill({n: (sys.argv[1], n) for n in "abcd"}, sleeper.sleep, Path(sys.argv[1])/"rows.jsonl", 2, progress=False)
+"""
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_program(tmp_path, end):
+    (tmp_path/"sleeper.py").write_text("import os, time\nfrom pathlib import Path\ndef sleep(folder, n):\n    (Path(folder)/f'pid-{os.getpid()}').touch()\n    if n != 'a': time.sleep(3600)\n    return {}\n")
+    (tmp_path/"main.py").write_text(SLEEPER)
+    main = subprocess.Popen([sys.executable, tmp_path/"main.py", tmp_path], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    pids = lambda: [int(p.name[4:]) for p in tmp_path.glob("pid-*")]
+    wait_for(lambda: len(pids()) == 2 and (tmp_path/"rows.jsonl").exists())
+    main.send_signal(end)
+    main.wait()
+    def running(pid):
+        try: return not re.search(r"State:\s+Z", open(f"/proc/{pid}/status").read())
+        except OSError: return False
+    wait_for(lambda: not any(map(running, pids())))
+    assert [row["key"] for row in read_lines(tmp_path/"rows.jsonl")] == ["a"]

@@ -1,0 +1,76 @@
+"The rules of docs/house.md: small rooms, arrows that point down, pictures first."
+import ast
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+import house
+from house import ROOT, Room
+
+LATE = 6  # index of the last cell in which the first picture may be
+
+
+@lru_cache
+def found(): return house.rooms()
+
+def too(what, limit): return [f'{r.name}: {what(r)}' for r in found() if (what(r) or 0) > limit]
+
+def test_there_are_rooms():
+    assert len(found()) >= 40 and found()[0].name == 'checks' and found()[-1].wing == 'reproduce'
+
+def test_arrows_point_down(): assert not house.upward(found())
+
+def test_an_upward_arrow_is_seen():
+    low, high = Room('a', '00_a.ipynb', arrows={'b': True}), Room('b', '01_b.ipynb', arrows={'a': True})
+    assert house.upward([low, high]) == ['a -> b']
+    low.arrows['b'] = False
+    assert house.upward([low, high]) == ['a -> b']
+    assert not house.upward([Room('w.a', 'w/0.ipynb', arrows={'w.b': False}), Room('w.b', 'w/1.ipynb')])
+
+def test_losses_need_only_centers_and_the_ground():
+    ground = {r.name for r in found() if r.floor == 'ground'}
+    for room in found():
+        if room.name in ('centers', 'dda', 'separate_loss', 'angular_softmax', 'large_margin.loss', 'grl.reversal'):
+            assert {name for name, top in room.arrows.items() if top} <= ground | {'centers'}, room.name
+
+def test_nobody_imports_the_command_line(): assert not [r.name for r in found() for name in r.arrows if name == 'cli']
+
+def test_rooms_are_small(): assert not too(lambda r: r.lines, 400)
+def test_lines_are_short(): assert not too(lambda r: r.longest, 100)
+def test_notebooks_are_short(): assert not too(lambda r: r.cells, 80)
+def test_pictures_come_first(): assert not too(lambda r: r.first_picture if r.first_picture is not None else 999, LATE)
+
+def test_folders_only_hand_on():
+    for path in sorted((ROOT/'fer_nb').glob('*/__init__.py')):
+        tree, lines = ast.parse(path.read_text(encoding='utf-8')), path.read_text(encoding='utf-8').splitlines()
+        kinds = {type(node).__name__ for node in tree.body}
+        assert len(lines) <= 25 and kinds <= {'Expr', 'ImportFrom', 'Assign'} and max(map(len, lines)) <= 100, path
+
+def test_every_module_has_its_notebook():
+    modules = {p.relative_to(ROOT/'fer_nb').with_suffix('').as_posix().replace('/', '.') for p in (ROOT/'fer_nb').rglob('*.py')}
+    assert {m for m in modules if not m.endswith(('__init__', '_modidx', '__main__'))} == {r.name for r in found()}
+
+@pytest.mark.parametrize('name', ['static', 'ground'])
+def test_names_of_other_folders_are_free(name): assert name not in {r.wing for r in found()}
+
+def test_tests_mirror_rooms():
+    "Every room has a test file of its own, found by its name"
+    files = {p.stem for p in (ROOT/'tests').rglob('test_*.py')}
+    missing = [r.name for r in found() if not files & {f"test_{r.name.replace('.', '_')}", f"test_{r.name.split('.')[-1]}"}]
+    assert not missing
+
+def test_page_is_up_to_date():
+    text = (ROOT/'docs/house.md').read_text(encoding='utf-8')
+    assert house.table(found()) in text and house.drawn(found()) == (ROOT/'docs/house.svg').read_text(encoding='utf-8')
+
+def test_function_bodies_are_short():
+    "At most 40 lines of body: what follows the arguments and the docstring"
+    long = []
+    for path in (ROOT/'fer_nb').rglob('*.py'):
+        for f in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(f, ast.FunctionDef):
+                body = f.body[1:] if ast.get_docstring(f) is not None else f.body
+                if body and body[-1].end_lineno - body[0].lineno >= 40: long.append(f'{path.name}:{f.name}')
+    assert not long
