@@ -121,9 +121,9 @@ def _measure(objective: nn.Module, batch: tuple, output: Any, term: str) -> _Mea
         need(term in losses, "term", f"one of the objective's losses {sorted(losses)}", repr(term))
         return losses[term]
     loss, at = domain_loss(x), [x, *(p for p in objective.parameters() if p.requires_grad)]
-    at_x, *at_weights = torch.autograd.grad(loss, at, allow_unused=True) if loss.requires_grad \
-        else [None] * len(at)
-    return _Measured(x, batch[2], domain_loss, loss, at_x, at_weights)
+    gradients: list[torch.Tensor | None] = [None] * len(at)
+    if loss.requires_grad: gradients = [*torch.autograd.grad(loss, at, allow_unused=True)]
+    return _Measured(x, batch[2], domain_loss, loss, gradients[0], gradients[1:])
 
 # %% ../../nbs/14_grl/02_doctor.ipynb #ad1376c3
 def _length(*tensors: torch.Tensor | None) -> float:
@@ -180,12 +180,12 @@ def _with_labels(head: Callable, x: torch.Tensor, domains: torch.Tensor) -> torc
 
 def _find_wrong_way(seen: _Measured, head: Callable | None) -> list[Finding]:
     "Does a small step down the embeddings' gradient make the detective better?"
-    x, domains = seen.x, seen.domains
-    if (reaches := _length(seen.at_x)) == 0: return []
+    x, domains, at_x = seen.x, seen.domains, seen.at_x
+    if at_x is None or (reaches := _length(at_x)) == 0: return []
     def wrong(x):
         if head is None: return seen.domain_loss(x)
         return F.cross_entropy(_with_labels(head, x, domains), domains)
-    step = _LIMITS.step * _length(x) / math.sqrt(len(x)) / reaches * seen.at_x
+    step = _LIMITS.step * _length(x) / math.sqrt(len(x)) / reaches * at_x
     with torch.no_grad(): up, down = wrong(x + step).item(), wrong(x - step).item()
     if down >= up: return []
     return [_finding("not reversed", "one small step down the embeddings' gradient and one up: "
@@ -337,14 +337,16 @@ def _examine_moments(seen: list[Moment]) -> Diagnosis:
         f"proxy A-distance from {old.proxy_a:.2f} to {new.proxy_a:.2f}")])
 
 # %% ../../nbs/14_grl/02_doctor.ipynb #b231d5ac
-def _need_batch(objective: nn.Module | None, batch: tuple | None) -> None:
-    "Raise a ValueError unless both are there and the batch has domains."
-    there = [name for name, v in (("objective", objective), ("batch", batch)) if v is not None]
-    need(len(there) == 2, "objective, batch", "both together with a model",
-         f"only {there[0]}" if there else "neither")
+def _patient(objective: nn.Module | None, batch: tuple | None) -> tuple[nn.Module, tuple]:
+    "Both, if both are there and the batch has domains."
+    if objective is None or batch is None:
+        there = ["objective"] * (objective is not None) + ["batch"] * (batch is not None)
+        raise ValueError("objective, batch: expected both together with a model, got "
+                         f"{f'only {there[0]}' if there else 'neither'}")
     three = isinstance(batch, (tuple, list)) and len(batch) >= 3
     need(three, "batch", "(x, y, domains)",
          f"{len(batch)} tensors" if isinstance(batch, (tuple, list)) else type(batch).__name__)
+    return objective, tuple(batch)
 
 # %% ../../nbs/14_grl/02_doctor.ipynb #54348876
 def doctor(
@@ -366,10 +368,11 @@ def doctor(
     if isinstance(subject, Run): return _examine_run(subject)
     if isinstance(subject, list) and subject and all(isinstance(m, Moment) for m in subject):
         return _examine_moments(subject)
-    need(isinstance(subject, nn.Module), "subject", "a model, a Run or a list of Moments",
-         type(subject).__name__)
-    _need_batch(objective, batch)
+    if not isinstance(subject, nn.Module):
+        raise ValueError("subject: expected a model, a Run or a list of Moments, "
+                         f"got {type(subject).__name__}")
+    objective, batch = _patient(objective, batch)
     if isinstance(objective, DomainAdversarial):
         head, lambd = objective.classifier, objective.schedule()[0].item()
     with evaluating(subject, objective), torch.enable_grad():
-        return _examine_batch(subject, objective, tuple(batch), head, lambd, term)
+        return _examine_batch(subject, objective, batch, head, lambd, term)

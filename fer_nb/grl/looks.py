@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 
 from ..checks import need, whole
-from .reversal import Adversary
+from .reversal import Adversary, DomainAdversarial
 from ..plots import color, figure, principal_axes
 from ..runtime import evaluating
 
@@ -37,12 +37,13 @@ class Moment(NamedTuple):
 def _look_at(step: Step, watch: tuple) -> Moment:
     "What a training looks like at this step; watch (x, y, domains) may be on any device."
     from fer_nb.embeddings import domain_distance
+    objective = cast(DomainAdversarial, step.objective)
     device = next(step.model.parameters()).device
     x, y, domains = (t.to(device) for t in watch)
     with evaluating(step.model): output = step.model(x)
     z, right = output.embedding.float().cpu(), (output.logits.argmax(1) == y).float().cpu()
     first = (domains == domains.min()).cpu()
-    return Moment(step.n, step.objective.look((x, y, domains), output),
+    return Moment(step.n, objective.look((x, y, domains), output),
                   *domain_distance(z[first].numpy(), z[~first].numpy()),
                   right[first].mean().item(), right[~first].mean().item(), z)
 

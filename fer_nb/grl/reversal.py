@@ -33,8 +33,8 @@ class _Reverse(torch.autograd.Function):
     def setup_context(ctx, inputs, output): ctx.save_for_backward(inputs[1])
 
     @staticmethod
-    def backward(ctx, gradient):
-        lambd, = ctx.saved_tensors
+    def backward(ctx, *gradients):
+        (lambd,), (gradient,) = ctx.saved_tensors, gradients
         return -lambd.to(gradient.dtype) * gradient, None
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #bdc85075
@@ -206,7 +206,8 @@ class _Scheduled(nn.Module):
     def __init__(self, steps: int | None, alpha: float | None, lambd: float, clamp: float | None):
         super().__init__()
         if alpha is not None:
-            need(steps is not None, "steps", "the schedule's number of steps, or alpha=None", None)
+            if steps is None: raise ValueError("steps: expected the schedule's number of steps, "
+                                               "or alpha=None, got None")
             steps = whole("steps", steps)
             factor(0., alpha)
         self.steps, self.alpha = steps, alpha
@@ -219,7 +220,8 @@ class _Scheduled(nn.Module):
         # backward must not see a step that has been counted since
         n = _snapshot(self.n) if torch.compiler.is_compiling() else self.n
         share = 1. + 0 * n
-        if self.alpha is not None: share = factor((n / self.steps).clamp(max=1.), self.alpha)
+        if self.alpha is not None and self.steps is not None:
+            share = torch.as_tensor(factor((n / self.steps).clamp(max=1.), self.alpha))
         limit = torch.full_like(share, math.inf) if self.clamp is None else self.clamp * share
         return self.strength * share, limit
 

@@ -59,17 +59,18 @@ def score_report(
     Raises: ValueError for another number of action units, or an unknown table"""
     from fer_nb.faces import AU_NAMES
     there, seen = _both_sides("au", au), None if sees is None else _both_sides("sees", sees)
-    report = dict(aus=list(AU_NAMES), au=_rounded(there),
-                  sees=None if seen is None else _rounded(seen), tables=[])
+    rows = []
     for name in tables:
         pseudo = PseudoEmotions(AU_NAMES, name, least=least, lead=lead)
         scores, winner, tied, words = _verdict(pseudo, there)
-        row = dict(name=name, emotions=list(pseudo.emotions), scores=scores, winner=winner,
-                   tied=tied, verdict=words, seen=None, seen_verdict="")
+        row: dict[str, Any] = dict(
+            name=name, emotions=list(pseudo.emotions), scores=scores, winner=winner,
+            tied=tied, verdict=words, seen=None, seen_verdict="")
         if seen is not None: row["seen"], _, _, row["seen_verdict"] = \
             _verdict(pseudo, seen.clamp(min=0))
-        report["tables"].append(row)
-    return report
+        rows.append(row)
+    return dict(aus=list(AU_NAMES), au=_rounded(there),
+                sees=None if seen is None else _rounded(seen), tables=rows)
 
 # %% ../../nbs/13_large_margin/04_score_studio.ipynb #8b2d71a1
 def _draw_scores(ax: Any, table: dict[str, Any]) -> None:

@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -286,9 +284,8 @@ def shares(centers, share, wrap):
     return criterion.centers.clone(), next(network.parameters()).detach().clone()
 
 
-def worker(rank, store, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+def in_each(rank):
+    "What each of the two processes does."
     half = slice(rank * 4, rank * 4 + 4)
     out = {kind: shares(kind, half, nn.parallel.DistributedDataParallel) for kind in ("running", "batch")}
     x, y, c = make(m=8)
@@ -305,13 +302,11 @@ def worker(rank, store, folder):
     bad(x * (NAN if rank else 1.), y)                    # a bad number in one process: nobody moves
     out["bad"] = bad.centers
     if rank == 0: bad.eval()(x, y)                      # evaluation needs no partner
-    torch.save(out, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    return out
 
 
-def test_two_processes_equal_one(tmp_path):
-    mp.spawn(worker, args=(tmp_path / "store", tmp_path), nprocs=2)
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+def test_two_processes_equal_one(ddp):
+    first, second = ddp(in_each)
     x, y, c = make(m=8)
     for kind in ("running", "batch"):
         for ours, theirs, alone in zip(first[kind], second[kind], shares(kind, slice(None), lambda m: m)):
