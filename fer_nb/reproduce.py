@@ -527,7 +527,7 @@ def run(
     todo = {(t.key(), seed): (t, tuple(sorted(names)), seed) for t, names in sorted(tests.items(), key=lambda item: item[0].start is not None) for seed in range(seeds)}
     held = lambda t, names: {name: content[name] for name in sorted({n.partition(":")[0] for u in _chain(t) for n in (*u.sets, *u.unlabeled, *names)})}
     lines = None if out is None else out/("rows.jsonl" if part is None else f"rows-{part[0]}-of-{part[1]}.jsonl") # jobs side by side write to different files
-    written = [] if out is None else [row for path in {lines, *out.glob("rows*.jsonl")} for row in read_lines(path, mend=main and path == lines)]
+    written = [] if out is None else [row for path in {lines, *out.glob("rows*.jsonl")} for row in read_lines(path)]
     done = {(row["training"], row["seed"]): row for row in written
             if (job := todo.get((row["training"], row["seed"]))) and set(row["tests"]) >= set(job[1]) and row["data"].items() >= held(*job[:2]).items()}
     new = [(t, names, seed, folders, weights, work, held(t, names)) for n, (key, (t, names, seed)) in enumerate(todo.items()) if key not in done and (part is None or n % part[1] == part[0])]
