@@ -67,6 +67,8 @@ class Settings:
         text = json.dumps(self.changed(), default=lambda nested: nested.changed(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
+    def _repr_html_(self) -> str: return _as_html(self)
+
 # %% ../nbs/00_ground/06_recipes.ipynb #88960c37
 def _value(f: Field, cell: Any) -> Any:
     "A cell as the field wants it."
@@ -103,5 +105,3 @@ def _as_html(settings: Settings) -> str:
         about = escape(f.metadata.get("about", ""))
         rows.append(f"<tr><td><code>{f.name}</code></td><td>{shown}</td><td>{about}</td></tr>")
     return f"<table>{''.join(rows)}</table>"
-
-Settings._repr_html_ = _as_html
