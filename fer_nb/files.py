@@ -21,7 +21,7 @@ from .checks import need
 
 # %% auto #0
 __all__ = ['data_file', 'whole_file', 'write_whole', 'append_line', 'read_lines', 'write_csv',
-           'read_csv']
+           'read_csv', 'make_folder']
 
 # %% ../nbs/00_ground/01_files.ipynb #fc96a27f
 def data_file(
@@ -121,3 +121,17 @@ def read_csv(
 ) -> list[dict[str, str]]: # a row per line, all cells as texts
     "The rows of a table."
     with open(path, encoding="utf-8", newline="") as file: return list(csv.DictReader(file))
+
+# %% ../nbs/00_ground/01_files.ipynb #7a6d8c2f
+def make_folder(
+    path: str | Path, # where results go; it need not exist
+    name: str = "out", # of the argument, for the error
+) -> Path: # a folder that exists
+    """Make a folder, with those above it.
+
+    Raises: ValueError if it, or one above it, is a file"""
+    path = Path(path).expanduser()
+    files = [p for p in (path, *path.parents) if p.exists() and not p.is_dir()]
+    need(not files, name, "a folder", f"the file {files[0] if files else path}")
+    path.mkdir(parents=True, exist_ok=True)
+    return path

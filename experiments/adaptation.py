@@ -1,20 +1,18 @@
 """Does domain-adversarial training help on the embedded faces? Trains the table of the adaptation lab and writes data_samples/adaptation.csv.
 
-    OMP_NUM_THREADS=1 python benchmarks/adaptation.py [--seeds 5] [--jobs 1] [--out FILE] [--steps 280] [--table]
+    python experiments/adaptation.py [--seeds 5] [--jobs 1] [--out FILE] [--steps 280] [--table]
 
 Four directions, lab_color ↔ studio_gray and blue_screen ↔ studio_gray, on the shipped splits (no person in two of them). First the *search*: every setting of `GRID`
 once on two of them, on seed 100, which is none of the reported ones. Then the *report*: the settings `choose` takes from the search, and those the papers print, on seeds 0, 1, ….
 The choice looks at no label of the target: see `choose`. All rows are in the CSV, part "search" or "report"; accuracies are balanced over the seven classes.
 Goes on where it was interrupted: cells that are there are not trained again. `--table` only prints the tables.
 """
-import os
+from shared import DATA, arguments, complete, gray, mirrored, stage # first: sets the number of threads
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-import argparse, csv, math, statistics, time
+import math
+import statistics
+import time
 from functools import lru_cache
-from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -25,19 +23,19 @@ from fer_nb.backbones import Output
 from fer_nb.datasets import BalancedBatches
 from fer_nb.embeddings import domain_distance
 from fer_nb.faces import EMOTIONS, load_faces
+from fer_nb.files import read_csv
 from fer_nb.grl import DomainAdversarial, DomainClassifier, doctor
-from fer_nb.papers import interval
+from fer_nb.runtime import evaluating, torch_threads
+from fer_nb.tables import paired, spread
 from fer_nb.training import Objective, cosine, evaluate, fit
 
-from faces_matrix import gray
-
-STEPS, LR, BATCH, SEARCH_SEED = 280, 2e-3, 32, 100
+STEPS, LR, BATCH, SEARCH_SEED, SEEDS = 280, 2e-3, 32, 100, 5
 DIRECTIONS = [("lab_color", "studio_gray"), ("studio_gray", "lab_color"), ("blue_screen", "studio_gray"), ("studio_gray", "blue_screen")]
 SEARCHED = [DIRECTIONS[0], DIRECTIONS[3]]
 GUESS = math.log(2)   # cross-entropy of a domain classifier that guesses
-RESULTS = Path(__file__).resolve().parents[1]/"data_samples/adaptation.csv"
 SETTING = ["method", "lambd", "clamp", "normalise"]
-FIELDS = ["part", "source", "target", *SETTING, "seed", "steps", "source_validation", "source_test", "target_validation", "target_test", "information",
+RESULTS, KEY = DATA/"adaptation.csv", ["part", "source", "target", *SETTING, "seed"]
+FIELDS = [*KEY, "steps", "source_validation", "source_test", "target_validation", "target_test", "information",
           "proxy_a", "mmd", "domain_accuracy", "domain_nll", "domain_loss", "cosine", "reversed", "findings", "seconds"]
 
 
@@ -55,7 +53,6 @@ class Net(nn.Module):
     "Steps over the picture in fours, then two 3 × 3 convolutions with pooling; 64-d embedding. Small, for there are 300 trainings."
     def __init__(self, classes=len(EMOTIONS), feat_dim=64):
         super().__init__()
-        stage = lambda a, b: [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)]
         self.features = nn.Sequential(nn.Conv2d(1, 16, 7, 4, 3, bias=False), nn.BatchNorm2d(16), nn.ReLU(), *stage(16, 32), *stage(32, 64), nn.Flatten(), nn.Dropout(.3))
         self.embed, self.classifier = nn.Linear(64 * 4 * 4, feat_dim), nn.Linear(feat_dim, classes)
 
@@ -86,7 +83,7 @@ def pictures(domain, split):
     "Inputs and labels; in training each picture and its mirror image."
     data = load_faces(domain, split)
     x = gray(data.images)
-    return (torch.cat([x, x.flip(3)]), data.labels.repeat(2)) if split == "train" else (x, data.labels)
+    return mirrored(x, data.labels) if split == "train" else (x, data.labels)
 
 
 def objective_of(method, lambd, clamp, normalise, steps, feat_dim=64):
@@ -108,9 +105,11 @@ def train(domains, change, seed, steps):
     batches = BalancedBatches(sets, per_domain=BATCH, seed=seed)
     epochs = max(1, round(steps / len(batches)))
     objective = objective_of(**change, steps=epochs * len(batches))
-    adamw = lambda groups: torch.optim.AdamW(groups, lr=LR, weight_decay=.01)
-    for step in fit(model, objective, batches, epochs, optimizer=adamw, center_lr=LR, schedule=cosine()): pass
-    return model, objective, step
+    for step in fit(model, objective, batches, epochs, optimizer=adamw, center_lr=LR, schedule=cosine()): last = step
+    return model, objective, last
+
+
+def adamw(groups): return torch.optim.AdamW(groups, lr=LR, weight_decay=.01)
 
 
 @lru_cache(4)
@@ -128,43 +127,62 @@ def statistics_of(model, x):
     return model.eval()
 
 
+def accuracy(model, domain, split): return round(100 * evaluate(model, *pictures(domain, split)).balanced_accuracy, 2)
+
+
+def entropy(p): return -(p * p.clamp(min=1e-12).log()).sum(-1)
+
+
+def trained(job):
+    "Model, objective and last step of a job."
+    method, change = job["method"], {name: job[name] for name in SETTING}
+    if method in ("source", "AdaBN"): return plain(job["source"], job["seed"], job["steps"])
+    if method == "target": return plain(job["target"], job["seed"], job["steps"])
+    return train([job["source"], job["target"]], change, job["seed"], job["steps"])
+
+
+def at_the_domains(model, objective, last, source, target):
+    "What embeddings, and a domain classifier, say about the two domains' validation pictures."
+    x, d = zip(*((pictures(domain, "validation")[0], i) for i, domain in enumerate((source, target))))
+    d = torch.arange(2).repeat_interleave(torch.tensor([len(part) for part in x]))
+    batch = (torch.cat(x), torch.full((len(d),), -1), d)
+    with evaluating(model):
+        p = model(pictures(target, "train")[0]).logits.softmax(1)
+        output = model(batch[0])
+    row = {"information": round((entropy(p.mean(0)) - entropy(p).mean()).item(), 4)}
+    row["proxy_a"], row["mmd"] = (round(v, 4) for v in domain_distance(*(output.embedding[d == i].numpy() for i in range(2))))
+    if not isinstance(objective, DomainAdversarial): return row
+    model.eval()
+    look, head = objective.look(batch, output), objective.classifier.head
+    row |= {"domain_accuracy": round(look.accuracy, 4), "domain_nll": round(look.nll, 4), "reversed": round(look.reversed, 5),
+            "domain_loss": round(float(last.losses["domain"]), 5), "findings": "; ".join(doctor(model, objective, batch).names())}
+    if isinstance(head, AngularSoftmax):
+        with torch.no_grad(): row["cosine"] = round(F.cosine_similarity(objective.classifier.trunk(output.embedding), head.weight[d]).mean().item(), 3)
+    return row
+
+
 def cell(job):
     "Train and measure one cell; a row of the table."
-    part, source, target, change, seed, steps = job
-    torch.set_num_threads(1)
-    began, method = time.process_time(), change["method"]
-    if method in ("source", "AdaBN"): model, objective, last = plain(source, seed, steps)
-    elif method == "target": model, objective, last = plain(target, seed, steps)
-    else: model, objective, last = train([source, target], change, seed, steps)
-    if method == "AdaBN":
-        kept = {k: v.clone() for k, v in model.state_dict().items()}
-        statistics_of(model, pictures(target, "train")[0])
-    accuracy = lambda domain, split: round(100 * evaluate(model, *pictures(domain, split)).balanced_accuracy, 2)
-    row = {"part": part, "source": source, "target": target, **change, "seed": seed, "steps": last.total,
-           **{f"{side}_{split}": accuracy(domain, split) for side, domain in (("source", source), ("target", target)) for split in ("validation", "test")}}
-    model.eval()
-    with torch.no_grad():
-        p = model(pictures(target, "train")[0]).logits.softmax(1)
-        x, d = zip(*((pictures(domain, "validation")[0], i) for i, domain in enumerate((source, target))))
-        d = torch.arange(2).repeat_interleave(torch.tensor([len(part) for part in x]))
-        batch = (torch.cat(x), torch.full((len(d),), -1), d)
-        output = model(batch[0])
-    entropy = lambda p: -(p * p.clamp(min=1e-12).log()).sum(-1)
-    row["information"] = round((entropy(p.mean(0)) - entropy(p).mean()).item(), 4)
-    row["proxy_a"], row["mmd"] = (round(v, 4) for v in domain_distance(*(output.embedding[d == i].numpy() for i in range(2))))
-    if isinstance(objective, DomainAdversarial):
-        look, head = objective.look(batch, output), objective.classifier.head
-        row |= {"domain_accuracy": round(look.accuracy, 4), "domain_nll": round(look.nll, 4), "reversed": round(look.reversed, 5),
-                "domain_loss": round(float(last.losses["domain"]), 5), "findings": "; ".join(doctor(model, objective, batch).names())}
-        if isinstance(head, AngularSoftmax):
-            with torch.no_grad(): row["cosine"] = round(F.cosine_similarity(objective.classifier.trunk(output.embedding), head.weight[d]).mean().item(), 3)
-    if method == "AdaBN": model.load_state_dict(kept)
-    return row | {"seconds": round(time.process_time() - began, 1)}
+    with torch_threads(1):
+        began, source, target = time.process_time(), job["source"], job["target"]
+        model, objective, last = trained(job)
+        kept = {k: v.clone() for k, v in model.state_dict().items()} # models trained on one domain are used again
+        if job["method"] == "AdaBN": statistics_of(model, pictures(target, "train")[0])
+        row = job | {"steps": last.total} | {f"{side}_{split}": accuracy(model, domain, split)
+                                             for side, domain in (("source", source), ("target", target)) for split in ("validation", "test")}
+        row |= at_the_domains(model, objective, last, source, target)
+        if job["method"] == "AdaBN": model.load_state_dict(kept)
+        return row | {"seconds": round(time.process_time() - began, 1)}
 
 
-def key(row):
-    "What makes a cell, as it stands in the CSV."
-    return tuple("" if row[name] is None else str(row[name]) for name in ("part", "source", "target", *SETTING, "seed"))
+def search(steps=STEPS):
+    "Every setting once, in two directions."
+    return [dict(part="search", source=s, target=t, **change, seed=SEARCH_SEED, steps=steps) for change in GRID for s, t in SEARCHED]
+
+
+def report(rows, seeds=SEEDS, steps=STEPS):
+    "What the search chose, and what the papers print, in four directions."
+    return [dict(part="report", source=s, target=t, **change, seed=seed, steps=steps) for seed in range(seeds) for change in report_settings(rows) for s, t in DIRECTIONS]
 
 
 def choose(rows):
@@ -172,7 +190,9 @@ def choose(rows):
 
     Of the settings whose accuracy on the *source's* validation pictures is, in the mean over the directions searched, at most 5 points below training on the source alone: the one whose predictions on the
     target's unlabelled training pictures carry the most information (entropy of the mean prediction minus mean entropy: sure, and not always the same)."""
-    mean = lambda change, name: statistics.fmean(float(r[name]) for r in rows if r["part"] == "search" and all(r[k] == ("" if v is None else str(v)) for k, v in change.items()))
+    def mean(change, name):
+        wanted = {k: "" if v is None else str(v) for k, v in change.items()}
+        return statistics.fmean(float(r[name]) for r in rows if r["part"] == "search" and wanted.items() <= r.items())
     floor, chosen = mean(GRID[0], "source_validation") - 5, {}
     for method in ("DANN", "UDAT", "UDAT-AS", "UDAT-AS + margin", "CORAL"):
         tried = [change for change in GRID if change["method"] == method]
@@ -195,19 +215,16 @@ def name_of(row):
 
 def table(rows):
     "The report as markdown: target test accuracy, mean ± standard deviation over seeds, and below it the paired difference to training on the source alone with its 95 % interval."
-    rows = [r for r in rows if r["part"] == "report"]
-    value = {(r["source"], r["target"], name_of(r), int(r["seed"])): float(r["target_test"]) for r in rows}
+    values = {}
+    for r in rows:
+        if r["part"] == "report": values.setdefault((r["source"], r["target"], name_of(r)), {})[int(r["seed"])] = float(r["target_test"])
     lines = ["| | " + " | ".join(f"{s} → {t}" for s, t in DIRECTIONS) + " |", "|---|" + "---|" * len(DIRECTIONS)]
-    for name in dict.fromkeys(map(name_of, rows)):
+    for name in dict.fromkeys(name for _, _, name in values):
         cells = []
         for s, t in DIRECTIONS:
-            seeds = sorted(seed for a, b, n, seed in value if (a, b, n) == (s, t, name))
-            if len(seeds) < 2: cells.append("–"); continue
-            v = [value[s, t, name, seed] for seed in seeds]
-            text = f"{statistics.fmean(v):.1f} ± {statistics.stdev(v):.1f}"
-            if name != "source":
-                text += " ({:+.1f} [{:+.1f}, {:+.1f}])".format(*interval(value[s, t, name, seed] - value[s, t, "source", seed] for seed in seeds))
-            cells.append(text)
+            found = values.get((s, t, name), {})
+            difference = " ({:+.1f} [{:+.1f}, {:+.1f}])".format(*paired(found, values[s, t, "source"])) if name != "source" and len(found) > 1 else ""
+            cells.append(spread(found.values()) + difference if len(found) > 1 else "–")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -224,35 +241,12 @@ def search_table(rows):
     return "\n".join(lines)
 
 
-def read(path): return list(csv.DictReader(path.open(encoding="utf-8"))) if path.exists() else []
-
-
-def run(jobs, path, workers):
-    "Train the cells that are not in the file yet."
-    done = {key(row) for row in read(path)}
-    jobs = [job for job in jobs if key({"part": job[0], "source": job[1], "target": job[2], **job[3], "seed": job[4]}) not in done]
-    if not jobs: return
-    with get_context("spawn").Pool(workers) as pool, path.open("a", newline="", encoding="utf-8") as file:
-        out = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        if not done: out.writeheader()
-        for row in pool.imap_unordered(cell, jobs):
-            out.writerow(row); file.flush()
-            print(*(row.get(name, "") for name in FIELDS), flush=True)
-
-
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5, help="trainings of every reported cell")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, one core each")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the CSV")
-    parser.add_argument("--steps", type=int, default=STEPS, help="training steps, rounded up to whole epochs")
-    parser.add_argument("--table", action="store_true", help="train nothing, print the tables")
-    args = parser.parse_args(argv)
+    args = arguments(__doc__, RESULTS, SEEDS, argv, steps=STEPS, table=False)
     if not args.table:
-        run([("search", *direction, change, SEARCH_SEED, args.steps) for change in GRID for direction in SEARCHED], args.out, args.jobs)
-        changes = report_settings(read(args.out))
-        run([("report", *direction, change, seed, args.steps) for seed in range(args.seeds) for change in changes for direction in DIRECTIONS], args.out, args.jobs)
-    rows = read(args.out)
+        rows = complete(args.out, FIELDS, KEY, search(args.steps), cell, args.jobs)
+        complete(args.out, FIELDS, KEY, report(rows, args.seeds, args.steps), cell, args.jobs)
+    rows = read_csv(args.out)
     print(search_table(rows), table(rows), sep="\n\n")
 
 

@@ -1,4 +1,4 @@
-"Run by test_reproduce.py, alone or twice under torchrun: recipes on real layouts, with a network whose output does not depend on the rest of the batch."
+"Run by test_reproduce_runner.py, alone or twice under torchrun: recipes on real layouts, with a network whose output does not depend on the rest of the batch."
 import json
 import sys
 from dataclasses import replace
