@@ -17,9 +17,13 @@ from .run import _array, _whole_array
 # %% auto #0
 __all__ = ['Similarity', 'intra_inter', 'separation', 'mmd', 'DomainDistance', 'domain_distance']
 
-# %% ../../nbs/06_embeddings/07_measures.ipynb #166c98dd
+# %% ../../nbs/06_embeddings/07_measures.ipynb #15a4d708
 class Similarity(NamedTuple):
-    "Mean cosines: of each class's embeddings to their center (K,), and between centers."
+    """Mean cosines.
+
+    Args:
+        intra: of each class's embeddings to their center (K,)
+        inter: between the centers of different classes"""
     intra: np.ndarray
     inter: float
 
@@ -81,12 +85,13 @@ def mmd(
     k = np.exp(-square / (2 * h**2))
     return float(max(0., k[:n, :n].mean() + k[n:, n:].mean() - 2 * k[:n, n:].mean()))
 
-# %% ../../nbs/06_embeddings/07_measures.ipynb #a77e87dd
+# %% ../../nbs/06_embeddings/07_measures.ipynb #5f5fbb6b
 class DomainDistance(NamedTuple):
     """How far apart two domains are.
 
-    Proxy A-distance, 0 (alike) to 2 (told apart without error), and squared maximum mean
-    discrepancy, 0 to 2."""
+    Args:
+        proxy_a: proxy A-distance, 0 (alike) to 2 (told apart without error)
+        mmd: squared maximum mean discrepancy, 0 to 2"""
     proxy_a: float
     mmd: float
 

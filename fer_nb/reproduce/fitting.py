@@ -154,17 +154,17 @@ def _with_unknown(x: torch.Tensor, *_: Any) -> tuple:
 def _joined(sets: list) -> Any: return sets[0] if len(sets) == 1 else ConcatDataset(sets)
 
 def _batches(t: Training, labeled: list, blind: list, seed: int) -> Any:
-    "Labeled and unlabeled pictures in the batches the loss wants."
+    "Labeled and unlabeled pictures in the batches the loss wants; `fit` adds the seed to theirs."
     small = t.most or isinstance(labeled[0], TensorDataset)
     workers, share = 0 if small else min(8, os.cpu_count() or 1), max(1, t.batch // _world())
     unnamed = [Mapped(d, _without_label) for d in blind]
     if t.loss in ADVERSARIAL:
         sets = dict(zip(t.sets, labeled)) | {
             f"{name} without labels": d for name, d in zip(t.unlabeled, unnamed)}
-        return BalancedBatches(sets, max(1, t.batch // len(sets) // _world()), seed, workers)
+        return BalancedBatches(sets, max(1, t.batch // len(sets) // _world()), 0, workers)
     if t.loss.startswith("ssl"):
         sets = {"labeled": _joined(labeled), "unlabeled": Mapped(_joined(blind), _without_label)}
-        return BalancedBatches(sets, max(1, t.batch // 2 // _world()), seed, workers)
+        return BalancedBatches(sets, max(1, t.batch // 2 // _world()), 0, workers)
     labeled = [*labeled, *(Mapped(d, _with_unknown) for d in blind)]
     if all(isinstance(d, TensorDataset) for d in labeled):
         columns = zip(*(d.tensors for d in labeled))
