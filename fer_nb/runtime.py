@@ -72,7 +72,7 @@ def first_process() -> bool:
 @contextmanager
 def torch_threads(
     n: int | None, # threads of PyTorch on the processor; None: leave them as they are
-) -> Iterator[None]:
+) -> Generator[None]:
     "So many threads inside; afterwards as many as before."
     before = torch.get_num_threads()
     if n is not None: torch.set_num_threads(n)
