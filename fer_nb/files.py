@@ -10,7 +10,8 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -40,14 +41,15 @@ def data_file(
 @contextmanager
 def whole_file(
     path: str | Path, # file to write; its folder exists
-) -> Iterator[BinaryIO]: # a binary file to write to
+) -> Generator[BinaryIO]: # a binary file to write to
     """A file that takes the place of `path` only when the block has ended without an error.
 
     Raises: ValueError for a missing folder or a folder in the file's place"""
     path = Path(path)
     need(path.parent.is_dir(), "path", "a file in an existing folder", path)
     need(not path.is_dir(), "path", "a file", f"the folder {path}")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    name = zlib.crc32(os.fsencode(path.name)) # a long name would not bear an ending
+    part = path.with_name(f".{name:08x}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
             yield file

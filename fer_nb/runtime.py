@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ __all__ = ['evaluating', 'random_state', 'set_random_state', 'processes', 'rank'
 @contextmanager
 def evaluating(
     *modules: nn.Module, # whom to look at
-) -> Iterator[None]:
+) -> Generator[None]:
     "Evaluation mode without gradients; afterwards every module is back in the mode *it* was in."
     modes = [(part, part.training) for module in modules for part in module.modules()]
     for module in modules: module.eval()
@@ -72,7 +72,7 @@ def first_process() -> bool:
 @contextmanager
 def torch_threads(
     n: int | None, # threads of PyTorch on the processor; None: leave them as they are
-) -> Iterator[None]:
+) -> Generator[None]:
     "So many threads inside; afterwards as many as before."
     before = torch.get_num_threads()
     if n is not None: torch.set_num_threads(n)

@@ -1,4 +1,4 @@
-"Run by test_training.py, which kills it: a training that draws random numbers of every kind."
+"Run by training/test_training_checkpoints.py, which kills it: a training that draws random numbers of every kind."
 import random
 import sys
 

@@ -2,6 +2,7 @@
 import csv
 import gzip
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,26 @@ def write(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def read(reader, root, **options):
+    "The data set, without the warning that it is smaller than the real one."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return reader(root, **options)
+
+def names(data): return [Path(path).name for path in data.paths]
+
+def shown(data):
+    "The label that each picture shows by its gray."
+    return [data.picture(i).convert("L").getpixel((1, 1)) // GRAY - 1 for i in range(len(data))]
+
+def problems(data): return dict(data.report.problems)
+
+def faces(tmp_path, n=6, **options):
+    "Pictures of three classes in turn."
+    from fer_nb.datasets import FaceFolder
+    return FaceFolder([str(picture(tmp_path / f"{k}.png", k % 3)) for k in range(n)], [k % 3 for k in range(n)], **options)
 
 
 def kdef(root, people=("F01", "M02"), views=("S", "FL")):

@@ -1,15 +1,19 @@
 """A real JupyterLab in a folder, driven by a headless Chromium: for the browser tests and the benchmark of painted frames.
 
+Nothing here measures time: what is waited for may take PATIENCE seconds, so that a busy machine changes no result.
+
     with lab(tmp_path) as server, chromium() as browser:
         page = server.open_notebook(browser, "wild_mnist.ipynb")
         server.run_all(page)
         page.wait_for_function(f"{THEATRE}.state().painted > 10")
 """
-import json, os, shutil, subprocess, sys, tempfile, time
+import json, os, shutil, subprocess, sys, tempfile, time, urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat, pytest
+
+PATIENCE = 300  # seconds to wait for what must come
 
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 THEATRE = "document.querySelector('.fnb').theatre"  # the first theatre of the page: state(), goto(i), play(), pause(), painted
@@ -46,25 +50,43 @@ def chromium():
 
 
 class Server:
-    def __init__(self, url, token): self.url, self.token, self.errors = url, token, []
+    "A JupyterLab; `prefix` is the folder below its root in which notebooks are opened."
+    def __init__(self, url, token, folder, prefix=""): self.url, self.token, self.folder, self.prefix, self.errors = url, token, Path(folder), prefix, []
+
+    @contextmanager
+    def room(self, name):
+        "A folder of its own in the same JupyterLab, with errors of its own; at the end its kernels go."
+        (self.folder / name).mkdir()
+        room = Server(self.url, self.token, self.folder / name, f"{self.prefix}{name}/")
+        yield room
+        room.end_kernels()
+
+    def end_kernels(self):
+        "End all kernels of this JupyterLab."
+        for kernel in self._call("GET", "api/kernels"): self._call("DELETE", f"api/kernels/{kernel['id']}")
+
+    def _call(self, method, path):
+        request = urllib.request.Request(self.url + path, method=method, headers={"Authorization": f"token {self.token}"})
+        with urllib.request.urlopen(request) as reply: return json.loads(reply.read() or "null")
 
     def open_notebook(self, browser, path, width=1280, height=1000, dark=False):
         "A page with the notebook open and its kernel ready."
         page = browser.new_page(viewport=dict(width=width, height=height))
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("console", lambda m: m.type == "error" and not any(n in f"{m.text} {m.location}" for n in NOISE) and self.errors.append(m.text))
         page.on("pageerror", lambda e: self.errors.append(str(e)))
-        page.goto(f"{self.url}lab/tree/{path}?reset&token={self.token}")
-        page.locator(".jp-NotebookPanel .jp-Notebook").wait_for(timeout=60_000)
+        page.goto(f"{self.url}lab/tree/{self.prefix}{path}?reset&token={self.token}")
+        page.locator(".jp-NotebookPanel .jp-Notebook").wait_for()
         self.wait_idle(page)
         if dark: self.theme(page, dark)
         return page
 
-    def wait_idle(self, page, timeout=60):
+    def wait_idle(self, page):
         "Wait until the notebook's kernel is there and has nothing to do."
         page.wait_for_function("""() => {
             const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
             return context?.isReady && context.session?.kernel?.status === "idle";
-        }""", timeout=timeout * 1000)
+        }""")
 
     def command(self, page, name, **args): page.evaluate("([name, args]) => { window.jupyterapp.commands.execute(name, args); }", [name, args])
 
@@ -73,8 +95,12 @@ class Server:
         page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
         page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
 
-    def run_cell(self, page, source, timeout=30):
+    def run_cell(self, page, source):
         "Add a cell at the end, run it, and return the text it prints."
+        return self.start_cell(page, source)()
+
+    def start_cell(self, page, source):
+        "Add a cell at the end and run it; returns a function that waits for what it prints."
         n = page.locator(".jp-Notebook .jp-CodeCell").count()
         self.command(page, "notebook:move-cursor-down")
         page.evaluate("""async source => {
@@ -83,11 +109,13 @@ class Server:
             await commands.execute("notebook:insert-cell-below");
             notebook.activeCell.model.sharedModel.setSource(source);
             notebook.mode = "command";
-            await commands.execute("notebook:run-cell");
+            commands.execute("notebook:run-cell");
         }""", source)
-        cell = page.locator(".jp-Notebook .jp-CodeCell").nth(n)
-        cell.locator(".jp-OutputArea-output pre").first.wait_for(timeout=timeout * 1000, state="attached")
-        return cell.locator(".jp-OutputArea-output").all_inner_texts()[0].strip()
+        def printed():
+            cell = page.locator(".jp-Notebook .jp-CodeCell").nth(n)
+            cell.locator(".jp-OutputArea-output pre").first.wait_for(state="attached")
+            return cell.locator(".jp-OutputArea-output").all_inner_texts()[0].strip()
+        return printed
 
     def save(self, page):
         "Save the notebook, and wait until it is saved."
@@ -110,13 +138,13 @@ def lab(folder):
     if hasattr(os, "geteuid") and os.geteuid() == 0: command.append("--allow-root")
     with open(home / "log", "wb") as log: process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     try:
-        info, end = home / "runtime" / f"jpserver-{process.pid}.json", time.monotonic() + 60
+        info, end = home / "runtime" / f"jpserver-{process.pid}.json", time.monotonic() + PATIENCE
         while not info.exists():
             assert process.poll() is None and time.monotonic() < end, (home / "log").read_text()[-2000:]
             time.sleep(0.1)
         time.sleep(0.1)
         data = json.loads(info.read_text())
-        yield Server(data["url"], data["token"])
+        yield Server(data["url"], data["token"], folder)
     finally:
         process.terminate()
         try: process.wait(15)
@@ -124,9 +152,27 @@ def lab(folder):
         shutil.rmtree(home, ignore_errors=True)
 
 
-def wait_studio(page, condition, timeout=60):
+def animation_frames(page, n=2):
+    "Let the page draw n pictures."
+    page.evaluate("n => new Promise(done => { const tick = () => { n-- > 0 ? requestAnimationFrame(tick) : done(); }; tick(); })", n)
+
+
+def sticking_out(page, selector, width):
+    "The class names of what sticks out of a widget that is `width` pixels wide."
+    return page.evaluate("""async ([selector, width]) => {
+        const root = document.querySelector(selector), parent = root.parentElement;
+        parent.style.width = `${width}px`;
+        await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        const right = root.getBoundingClientRect().right + 1;
+        const out = [...root.querySelectorAll("*")].filter(e => e.offsetParent && e.getBoundingClientRect().right > right).map(e => e.className);
+        parent.style.width = "";
+        return out;
+    }""", [selector, width])
+
+
+def wait_studio(page, condition):
     "Wait until something holds for the state s of the page's studio."
-    page.wait_for_function(f"() => {{ const s = document.querySelector('.fst')?.studio.state(); return s && ({condition}); }}", timeout=timeout * 1000)
+    page.wait_for_function(f"() => {{ const s = document.querySelector('.fst')?.studio.state(); return s && ({condition}); }}")
 
 
 def calm(page):

@@ -153,7 +153,7 @@ def test_copying_never_overwrites(tmp_path, source):
     "a student's notebook, a broken link and a folder in a notebook's place all stay"
     (tmp_path/'labs').mkdir()
     (tmp_path/'labs/wild_mnist.ipynb').write_text('my answers')
-    (tmp_path/source[0]).parent.mkdir()
+    (tmp_path/source[0]).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path/source[0]).symlink_to(tmp_path/'gone.ipynb')
     (tmp_path/source[1]).mkdir()
     copied, kept = copy_course(tmp_path)

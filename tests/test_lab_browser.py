@@ -1,11 +1,8 @@
 "The theatre in a real JupyterLab: a real training on wild digits, driven by a headless Chromium the way a reader would."
-import json, os, sys, time
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from lab_server import THEATRE, chromium, find_chromium, lab, write_notebook
+from lab_server import THEATRE, animation_frames, chromium, write_notebook
+from waiting import wait_for
 
 pytestmark = pytest.mark.browser
 STATE = f"{THEATRE}.state()"
@@ -25,7 +22,7 @@ x, y = load_digits()
 vx, vy = load_digits(train=False)
 watch = torch.randperm(len(vy), generator=torch.Generator().manual_seed(0))[:400]
 
-def make(loss="dda", gamma=1., epochs=500, every=4):
+def make(loss="dda", gamma=1., epochs=100_000, every=4):
     counts = wild_counts("severe")
     i = wild_subset(y, counts)
     torch.manual_seed(0)
@@ -36,6 +33,30 @@ def make(loss="dda", gamma=1., epochs=500, every=4):
 """
 SHOW = """stage = theatre(make, [Slider("gamma", "γ", 0., 7., .5, 1.)])
 stage"""
+BUSY = """
+import pathlib, time
+pathlib.Path("busy").touch()
+while not pathlib.Path("go").exists(): time.sleep(.01)
+print("was busy")"""
+COUNT = """
+import threading
+trainer, begun, at_stop = stage._trainer, [], []
+def counted(*args, turn=trainer._round):
+    begun.append(1)
+    return turn(*args)
+def noted(end=trainer.stop):
+    at_stop.append(len(begun))
+    end()
+trainer._round, trainer.stop = counted, noted
+print("counting")"""
+STOPPED = """
+trainer.join()
+threads = sum(t.name == 'fer_nb training' for t in threading.enumerate())
+print(len(at_stop), len(begun) - at_stop[0], threads, len(stage.runs[0]))"""
+ONE = """
+def threads(): return [t for t in threading.enumerate() if t.name == "fer_nb training"]
+while len(threads()) != 1: time.sleep(.01)
+print("one thread")"""
 LOG = """
 import threading, time
 def log():
@@ -48,42 +69,39 @@ print("logging")"""
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    "One lab, one browser, one page on which the notebook was run."
-    pytest.importorskip("jupyterlab")
-    find_chromium()
-    folder = tmp_path_factory.mktemp("lab")
-    write_notebook(folder / "lesson.ipynb", MAKE, SHOW, "print('the notebook goes on')")
-    with lab(folder) as server, chromium() as browser:
-        server.folder, server.browser = folder, browser
-        server.page = server.open_notebook(browser, "lesson.ipynb")
-        server.began = time.monotonic()
+def room(jupyter):
+    "A folder of the lab, one browser, one page on which the notebook was run."
+    with jupyter.room("theatre") as server, chromium() as browser:
+        write_notebook(server.folder / "lesson.ipynb", MAKE, SHOW, "print('the notebook goes on')")
+        server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
         server.run_all(server.page)
         yield server
 
 
-def wait(page, condition, timeout=30): page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre.state(); return s && ({condition}); }}", timeout=timeout * 1000)
+def wait(page, condition): page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre.state(); return s && ({condition}); }}")
 def state(page): return page.evaluate(STATE)
 def button(page, name): return page.locator(".fnb-bar").get_by_role("button", name=name, exact=True)
 
 
 def test_frames_move_while_the_notebook_goes_on(room):
     page = room.page
-    page.locator(".fnb").wait_for(timeout=60_000)
-    wait(page, "s.frames[0] > 0 && s.painted > 0")
-    print(f"first painted live frame {time.monotonic() - room.began:.1f} s after Run All")
+    page.locator(".fnb").wait_for()
     wait(page, "s.distinct > 5 && s.painted > 20")
-    assert page.locator(".jp-OutputArea-output", has_text="the notebook goes on").count() == 1
-    assert page.locator(".fnb-state").inner_text() == "training"
+    page.locator(".jp-OutputArea-output", has_text="the notebook goes on").wait_for()
+    page.locator(".fnb-state", has_text="training").wait_for()
     assert state(page)["status"]["running"]
     assert page.locator(".fnb-title").inner_text() == "dda <b>γ = 1.0</b>"      # names are text, never markup
 
 
 def test_picture_moves_while_another_cell_keeps_the_kernel_busy(room):
-    page, before = room.page, state(room.page)["frames"][0]
-    assert room.run_cell(page, "import time; time.sleep(4); print('slept')") == "slept"
-    assert state(page)["frames"][0] >= before + 2
-    wait(page, f"s.frames[0] > {before + 4}")
+    page = room.page
+    end = room.start_cell(page, BUSY)
+    wait_for((room.folder / "busy").exists)
+    before = state(page)["frames"][0]
+    wait(page, f"s.frames[0] > {before + 4} && s.pos > {before}")                    # the kernel hears nobody
+    (room.folder / "go").touch()
+    assert end() == "was busy"
+    wait(page, f"s.frames[0] > {state(page)['frames'][0] + 4}")
 
 
 def test_scrub_back_while_the_training_goes_on(room):
@@ -95,7 +113,7 @@ def test_scrub_back_while_the_training_goes_on(room):
     wait(page, f"s.frames[0] > {n} && s.pos === 0 && s.status.running")
     page.keyboard.press("ArrowRight")
     wait(page, "s.pos === 1")
-    assert "showing an earlier frame" in page.locator(".fnb-state").inner_text()
+    page.locator(".fnb-state", has_text="showing an earlier frame").wait_for()
     page.keyboard.press("End")
     wait(page, "s.follow && s.frame > 1")
     page.locator(".fnb-scrub").click(position=dict(x=10, y=12))                     # the mouse scrubs too
@@ -120,41 +138,36 @@ def test_classes_come_and_go(room):
 
 def test_stop_acts_at_once(room):
     page = room.page
-    (room.folder / "threads.log").unlink(missing_ok=True)
-    assert room.run_cell(page, LOG) == "logging"
-    page.locator(".fnb").scroll_into_view_if_needed()
-    took = page.evaluate(f"""async () => {{
-        const begin = performance.now();
-        document.querySelector(".fnb-do-stop").click();
-        while ({STATE}.status.running && performance.now() - begin < 5000) await new Promise(r => setTimeout(r, 5));
-        return performance.now() - begin;
-    }}""")
-    print(f"stopped after {took:.0f} ms")
-    assert took < 500
-    time.sleep(0.5)
-    assert (room.folder / "threads.log").read_text().split()[-1] == "0"
+    assert room.run_cell(page, COUNT) == "counting"
+    n = state(page)["frames"][0]
+    wait(page, f"s.frames[0] > {n} && s.status.running")
+    button(page, "Stop").click()
+    wait(page, "!s.status.running && s.status.stopped")
+    asked, begun_after, threads, frames = map(int, room.run_cell(page, STOPPED).split())
+    assert (asked, threads) == (1, 0) and begun_after <= 1                          # a step may just begin when it is heard
     assert page.locator(".fnb-state").inner_text() == "stopped"
-    frames = state(page)["frames"]
-    time.sleep(0.3)
-    assert state(page)["frames"] == frames
+    wait(page, f"s.frames[0] === {frames} && s.pos === {frames - 1}")               # the frame of the last step came, too
 
 
 def test_a_resting_theatre_costs_nothing(room):
-    room.page.wait_for_timeout(800)
-    painted = state(room.page)["painted"]
-    room.page.wait_for_timeout(1000)
-    assert state(room.page)["painted"] == painted and not state(room.page)["busy"]
+    page = room.page
+    page.locator(".fnb").scroll_into_view_if_needed()
+    animation_frames(page)
+    wait(page, "!s.busy")
+    painted = state(page)["painted"]
+    animation_frames(page, 60)
+    assert state(page)["painted"] <= painted + 2 and not state(page)["busy"]        # the page around it may move it once or twice
 
 
 def test_replay_from_the_start(room):
     page = room.page
     painted = state(page)["painted"]
     button(page, "Play").click()
-    wait(page, "s.playing && s.pos > 2")
+    wait(page, f"s.playing && s.pos > 2 && s.painted > {painted + 10}")
     page.locator(".fnb").focus()
     page.keyboard.press("Space")
     wait(page, "!s.playing")
-    assert state(page)["painted"] > painted + 10 and not state(page)["status"]["running"]
+    assert not state(page)["status"]["running"]
 
 
 def test_hover_shows_the_digit(room):
@@ -165,7 +178,8 @@ def test_hover_shows_the_digit(room):
     box = stage.bounding_box()
     for i in range(400):                                                            # sweep until a point is met
         page.mouse.move(box["x"] + box["width"] * (0.1 + 0.8 * (i % 20) / 20), box["y"] + box["height"] * (0.1 + 0.8 * (i // 20) / 20))
-        if i % 5 == 4 and page.locator(".fnb-tip").is_visible(): break
+        animation_frames(page)
+        if page.locator(".fnb-tip").is_visible(): break
     text = page.locator(".fnb-tip").inner_text()
     assert "label" in text and "linear head" in text
     assert page.evaluate("() => { const c = document.querySelector('.fnb-tip canvas'); return [c.width, c.height]; }") == [28, 28]
@@ -178,6 +192,8 @@ def test_changed_gamma_waits_for_restart(room):
     for _ in range(4): page.keyboard.press("ArrowRight")
     assert page.locator(".fnb-pending").inner_text() == "changed settings apply at restart"
     assert "lit" in page.locator(".fnb-do-restart").get_attribute("class")
+    color = "e => getComputedStyle(e).backgroundColor"
+    assert page.locator(".fnb-do-restart").evaluate(color) != page.locator(".fnb-do-play").evaluate(color)
     assert state(page)["generation"] == 0 and state(page)["status"]["values"] == {"gamma": 1}
     page.keyboard.press("Enter")
     wait(page, "s.generation === 1 && s.status.running && s.frames[0] > 2")
@@ -191,7 +207,7 @@ def test_pause_and_step(room):
     page.locator(".fnb").focus()
     page.keyboard.press("Space")
     wait(page, "!s.status.running")
-    assert page.locator(".fnb-state").inner_text() == "paused"
+    page.locator(".fnb-state", has_text="paused").wait_for()
     wait(page, "s.pos === s.frames[0] - 1")
     n = state(page)["frames"][0]
     button(page, "Step").click()
@@ -203,13 +219,12 @@ def test_pause_and_step(room):
 
 def test_dark_and_light(room):
     page = room.page
-    corner = "() => [...document.querySelector('.fnb-points').getContext('2d').getImageData(2, 2, 1, 1).data]"
+    brightest = "Math.max(...[...document.querySelector('.fnb-points').getContext('2d').getImageData(2, 2, 1, 1).data].slice(0, 3))"
     page.locator("select[aria-label='Decision regions']").select_option("off")
     for dark in (True, False):
         room.theme(page, dark)
         wait(page, f"s.dark === {str(dark).lower()}")
-        page.wait_for_timeout(500)
-        assert (max(page.evaluate(corner)[:3]) < 80) == dark
+        page.wait_for_function(f"() => ({brightest} < 80) === {str(dark).lower()}")
 
 
 def test_page_opened_anew_shows_the_state_of_the_training(room):
@@ -217,7 +232,7 @@ def test_page_opened_anew_shows_the_state_of_the_training(room):
     room.save(page)
     n = state(page)["frames"][0]
     page.reload()
-    page.locator(".fnb").wait_for(timeout=60_000)
+    page.locator(".fnb").wait_for()
     wait(page, f"s.frames[0] >= {n} && s.generation === 1")
     assert page.locator(".jp-OutputArea-child:has(.fnb) + .jp-OutputArea-child").is_hidden()   # the picture for pages without widgets
 
@@ -227,24 +242,24 @@ def test_cell_run_again_leaves_one_thread(room):
     room.wait_idle(page)
     page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1; }")
     room.command(page, "notebook:run-cell")
-    wait(page, "s.generation === 0 && s.status.running && s.frames[0] > 2", 60)
+    wait(page, "s.generation === 0 && s.status.running && s.frames[0] > 2")
     assert page.locator(".fnb").count() == 1
-    assert room.run_cell(page, "print(sum(t.name == 'fer_nb training' for t in threading.enumerate()))") == "1"
+    assert room.run_cell(page, ONE) == "one thread"
 
 
 def test_closed_page_leaves_no_thread(room):
     assert room.errors == []
     room.save(room.page)
+    log = room.folder / "threads.log"
+    assert room.run_cell(room.page, LOG) == "logging"
+    wait_for(lambda: log.exists() and log.read_text().split()[-1:] == ["1"])
     room.page.close()
-    log, end = room.folder / "threads.log", time.monotonic() + 30
-    while log.read_text().split()[-1] != "0":
-        assert time.monotonic() < end, "the training goes on though nobody watches"
-        time.sleep(0.2)
+    wait_for(lambda: log.read_text().split()[-1] == "0")                            # in vain if it goes on though nobody watches
 
 
 def test_page_that_comes_back_goes_on(room):
     page = room.page = room.open_notebook(room.browser, "lesson.ipynb")
-    page.locator(".fnb").wait_for(timeout=60_000)
+    page.locator(".fnb").wait_for()
     n = state(page)["frames"][0] if state(page)["frames"] else 0
     wait(page, f"s.status.running && s.frames[0] > {n}")
     button(page, "Stop").click()

@@ -1,11 +1,10 @@
 "The pictures of the rooms in a real JupyterLab: a headless Chromium moves their sliders the way a reader would."
-import re, symtable, sys
+import re, symtable
 from pathlib import Path
 
 import nbformat, pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from lab_server import THEATRE, chromium, find_chromium, lab, write_notebook
+from lab_server import THEATRE, chromium, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 NBS = Path(__file__).parents[1]/"nbs"
@@ -36,14 +35,12 @@ def cells_for(notebook, marker):
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    "One lab and one browser; `room.open(name, *cells)` runs a notebook of these cells."
-    pytest.importorskip("jupyterlab")
-    find_chromium()
-    folder = tmp_path_factory.mktemp("lab")
-    with lab(folder) as server, chromium() as browser:
+def room(jupyter):
+    "A folder of the lab and a browser; `room.open(name, *cells)` runs a notebook of these cells."
+    with jupyter.room("rooms") as server, chromium() as browser:
         def show(name, *cells):
-            write_notebook(folder/f"{name}.ipynb", "%matplotlib inline\nimport torch\ntorch.set_num_threads(1);", *cells)
+            server.end_kernels()                                                  # of the test before
+            write_notebook(server.folder/f"{name}.ipynb", "%matplotlib inline\nimport torch\ntorch.set_num_threads(1);", *cells)
             page = server.open_notebook(browser, f"{name}.ipynb")
             server.run_all(page)
             return page
@@ -64,7 +61,7 @@ def move(page, label, *keys):
 
 def other_picture(page, before):
     "Wait until there is another picture."
-    page.wait_for_function("([selector, before]) => { const img = document.querySelector(selector); return img && img.src !== before && img.naturalWidth > 100; }", arg=[PICTURE, before], timeout=120_000)
+    page.wait_for_function("([selector, before]) => { const img = document.querySelector(selector); return img && img.src !== before && img.naturalWidth > 100; }", arg=[PICTURE, before])
     return page.locator(PICTURE).get_attribute("src")
 
 def slide(page, label, *keys):
@@ -75,7 +72,7 @@ def slide(page, label, *keys):
     return picture
 
 def first_picture(page):
-    page.locator(PICTURE).wait_for(timeout=180_000)
+    page.locator(PICTURE).wait_for()
     return page.locator(PICTURE).get_attribute("src")
 
 
@@ -83,9 +80,9 @@ def test_separate_loss_turning_centers(room):
     page = room.open("separate", *cells_for("12_separate_loss.ipynb", "interactive("))
     first = first_picture(page)                                                   # the notebook's own check has set 3 classes
     title = "print(control.children[0].value, control.result.axes[0].get_title())"
-    assert room.run_cell(page, title, 120) == "3 nearest pair 120° apart"
+    assert room.run_cell(page, title) == "3 nearest pair 120° apart"
     assert slide(page, "classes", "ArrowLeft") != first
-    assert room.run_cell(page, title, 120) == "2 nearest pair 180° apart"
+    assert room.run_cell(page, title) == "2 nearest pair 180° apart"
     other = slide(page, "start", "ArrowRight")
     assert slide(page, "steps", "Home") != other
     assert room.run_cell(page, "print(control.children[3].value)") == "10"
@@ -106,27 +103,27 @@ sphere_figure(run)"""
 def test_separate_loss_on_the_circle_and_the_sphere(room, d):
     page = room.open(f"sphere{d}", f"D = {d}" + SPHERE)
     plot = page.locator(".js-plotly-plot").first
-    plot.wait_for(timeout=120_000)
+    plot.wait_for()
     points = "() => { const t = document.querySelector('.js-plotly-plot').data[0], a = v => v?.bdata ?? v; return JSON.stringify([a(t.x), a(t.y), a(t.z)]); }"
     before = page.evaluate(points)
     assert page.evaluate("() => document.querySelector('.js-plotly-plot').data.length") == (4 if d == 2 else 5)        # classes, centres, the ball
     page.locator(".js-plotly-plot .slider-rail-touch-rect").first.click(position=dict(x=8, y=5))                       # to the first frame
-    page.wait_for_function(f"before => ({points})() !== before", arg=before, timeout=60_000)
+    page.wait_for_function(f"before => ({points})() !== before", arg=before)
     assert page.locator(".js-plotly-plot .slider-label, .js-plotly-plot text", has_text="step 0").count() >= 1
     early = page.evaluate(points)
     page.locator(".js-plotly-plot .updatemenu-button", has_text="▶").first.click()
-    page.wait_for_function(f"early => ({points})() !== early", arg=early, timeout=60_000)
+    page.wait_for_function(f"early => ({points})() !== early", arg=early)
     page.close()
 
 
 def test_schedule_editor(room):
-    page = room.open("editor", *cells_for("14_grl.ipynb", "editor = interactive("))
+    page = room.open("editor", *cells_for("14_grl/01_looks.ipynb", "editor = interactive("))
     first = first_picture(page)
     moment = slide(page, "moment %", "Home")
     assert moment != first
     weaker = slide(page, "λ", "PageDown")
     assert weaker != moment
-    value = room.run_cell(page, "print(editor.children[3].value, editor.children[0].value < .1, len(editor.result.axes))", 120)
+    value = room.run_cell(page, "print(editor.children[3].value, editor.children[0].value < .1, len(editor.result.axes))")
     assert value.startswith("0 True ") and int(value.split()[-1]) >= 3
     assert slide(page, "clamp", "Home") != weaker
     page.close()
@@ -136,39 +133,40 @@ def test_schedule_editor_of_the_lab(room):
     cells = cells_for("labs/adaptation.ipynb", "editor = interactive(")
     page = room.open("lab", *("tried = {}" if c.startswith("first, tried = ") else c for c in cells))       # without the trainings of section 1
     train = page.locator(".widget-interact button", has_text="Train")
-    train.wait_for(timeout=120_000)
+    train.wait_for()
     assert page.locator(PICTURE).count() == 0                                     # nothing is trained before it is asked for
     move(page, "epochs", "Home")
     train.click()
     first = first_picture(page)
     said = "print(list(tried)[-1], len(editor.result.axes))"
-    assert room.run_cell(page, said, 120) == "λ = 0.1 constant, clamp 5.01e+03, softmax 6"       # the slider's own step
+    assert room.run_cell(page, said) == "λ = 0.1 constant, clamp 5.01e+03, softmax 6"       # the slider's own step
     move(page, "clamp", "Home")
     page.locator(".widget-interact select").first.select_option("growing")
     assert page.locator(PICTURE).get_attribute("src") == first
     train.click()
     assert other_picture(page, first) != first
-    assert room.run_cell(page, said, 120) == "λ = 0.1 growing, clamp 0.1, softmax 6"
+    assert room.run_cell(page, said) == "λ = 0.1 growing, clamp 0.1, softmax 6"
     assert page.get_by_text("Traceback").count() == 0 and room.errors == []
     page.close()
 
 
-@pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl", ["λ = 0", "λ = 0.1", "λ = 1"])])
+@pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl/01_looks", ["λ = 0", "λ = 0.1", "λ = 1"])])
 def test_races_of_the_rooms(room, notebook, names):
     cells = cells_for(f"{notebook}.ipynb", "stage = race(")
-    page = room.open(f"race_{notebook}", *(re.split("^(?:ball|adapted) = ", c, flags=re.M)[0] for c in cells))     # without the pictures before it
-    page.locator(".fnb-do-play").click(timeout=120_000)
-    page.wait_for_function(f"n => {{ const s = {THEATRE}.state(); return s.frames.length === n && s.frames.every(f => f > 3) && s.painted > 3; }}", arg=len(names), timeout=120_000)
+    page = room.open(f"race_{Path(notebook).name}", *(re.split("^(?:ball|adapted) = ", c, flags=re.M)[0] for c in cells))     # without the pictures before it
+    page.locator(".fnb-do-play").click()
+    page.wait_for_function(f"n => {{ const s = {THEATRE}.state(); return s.frames.length === n && s.frames.every(f => f > 3) && s.painted > 3; }}", arg=len(names))
     assert page.locator(".fnb-title").all_inner_texts() == names
     page.locator(".fnb-do-stop").click()
-    assert room.run_cell(page, "print(stage.error)", 60) == "None"
+    assert room.run_cell(page, "print(stage.error)") == "None"
     page.close()
 
 
 def test_a_data_set_shows_itself(room):
-    page = room.open("data_set", *cells_for("02_datasets.ipynb", "class Summary:"), *cells_for("02_datasets.ipynb", "report = tiny.check()"), "tiny.readable().describe()")
+    notebook, = NBS.glob("*datasets/02_lab_sets.ipynb")
+    page = room.open("data_set", *cells_for(notebook.relative_to(NBS), "tiny.readable().describe()"))
     shown = page.locator(".jp-RenderedHTMLCommon:has(img[alt='sample pictures'])")
-    shown.wait_for(timeout=120_000)
+    shown.wait_for()
     assert shown.locator("th").all_inner_texts()[-1] == "total" and shown.locator("td").all_inner_texts()[-1] == "13"        # 14 and a broken one
     assert page.wait_for_function("() => document.querySelector('img[alt=\"sample pictures\"]').naturalWidth > 100")
     page.close()
@@ -178,20 +176,20 @@ def test_circle_of_angles(room):
     page = room.open("angles", *cells_for("15_angular_softmax.ipynb", "interactive("))
     first = first_picture(page)                                                   # the notebook's own check has set 40° and s = 64
     titles = "print([ax.get_title() for ax in control.result.axes])"
-    assert room.run_cell(page, titles, 120) == "['wedges 40.0° wide', 's = 64, m = 40.0°']"
+    assert room.run_cell(page, titles) == "['wedges 40.0° wide', 's = 64, m = 40.0°']"
     none = slide(page, "margin", "Home")
-    assert none != first and room.run_cell(page, titles, 120) == "['wedges 0.0° wide', 's = 64, m = 0.0°']"
+    assert none != first and room.run_cell(page, titles) == "['wedges 0.0° wide', 's = 64, m = 0.0°']"
     soft = slide(page, "s", "Home")
-    assert soft != none and "s = 1," in room.run_cell(page, titles, 120)
+    assert soft != none and "s = 1," in room.run_cell(page, titles)
     wide = slide(page, "apart", "End")
     page.locator(".widget-interact input[type=checkbox]").check()
     assert wide != soft and room.run_cell(page, "print(control.children[0].value, control.children[3].value)") == "180 True"
     page.close()
 
 
-@pytest.mark.parametrize("notebook, label, key", [("00_wmnist", "seed", "ArrowRight"), ("04_backbones", "digit", "ArrowRight"), ("05_training", "factor", "ArrowLeft"), ("11_dda", "γ", "ArrowRight")])
+@pytest.mark.parametrize("notebook, label, key", [("00_wmnist", "seed", "ArrowRight"), ("04_backbones", "digit", "ArrowRight"), ("05_training/00_objective", "factor", "ArrowLeft"), ("11_dda", "γ", "ArrowRight")])
 def test_sliders_of_other_rooms(room, notebook, label, key):
-    page = room.open(notebook, *cells_for(f"{notebook}.ipynb", "interactive("))
+    page = room.open(Path(notebook).name, *cells_for(f"{notebook}.ipynb", "interactive("))
     first = first_picture(page)
     assert slide(page, label, key) != first
     page.close()

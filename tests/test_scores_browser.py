@@ -1,12 +1,9 @@
 "The score studio in a real JupyterLab, driven by a headless Chromium the way a reader would."
-import sys
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from lab_server import at_rest, calm, chromium, find_chromium, lab, write_notebook
+from lab_server import at_rest, calm, chromium, sticking_out, write_notebook
 from fer_nb.faces import AU_NAMES
 from fer_nb.large_margin import PSEUDO_EMOTIONS, TABLES
 
@@ -31,17 +28,14 @@ class Eye(torch.nn.Module):
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    "One lab, one browser, one page with a studio that has shown its first finished picture and its scores."
-    pytest.importorskip("jupyterlab")
-    find_chromium()
-    folder = tmp_path_factory.mktemp("lab")
-    write_notebook(folder / "lesson.ipynb", NETWORK, "stage = score_studio(Eye())\nstage", "print('the notebook goes on')")
-    with lab(folder) as server, chromium() as browser:
+def room(jupyter):
+    "A folder of the lab, one browser, one page with a studio that has shown its first finished picture and its scores."
+    with jupyter.room("scores") as server, chromium() as browser:
+        write_notebook(server.folder / "lesson.ipynb", NETWORK, "stage = score_studio(Eye())\nstage", "print('the notebook goes on')")
         server.page = server.open_notebook(browser, "lesson.ipynb")
         server.run_all(server.page)
-        server.page.locator(".fst-row").first.wait_for(timeout=120_000)
-        server.page.locator(".fsc-table").first.wait_for(timeout=30_000)
+        server.page.locator(".fst-row").first.wait_for()
+        server.page.locator(".fsc-table").first.wait_for()
         calm(server.page)
         yield server
 
@@ -54,7 +48,7 @@ def same_face(room):
 
 
 def report(page): return page.evaluate("() => document.querySelector('.fsc').scores.state()")
-def page_says(page, condition): page.wait_for_function(f"() => {{ const r = document.querySelector('.fsc')?.scores.state(); return r && r.tables && ({condition}); }}", timeout=60_000)
+def page_says(page, condition): page.wait_for_function(f"() => {{ const r = document.querySelector('.fsc')?.scores.state(); return r && r.tables && ({condition}); }}")
 def slider(page, au): return page.locator(f"input[data-au={au}][data-side=both]")
 def row(page, table, emotion): return page.locator(f".fsc-table[data-table={table}] .fsc-row[data-name={emotion}]")
 def width(page, table, emotion): return row(page, table, emotion).locator(".fsc-bar").evaluate("e => e.getBoundingClientRect().width / e.parentElement.getBoundingClientRect().width")
@@ -137,14 +131,9 @@ def test_dark_light_narrow_and_names(room):
     color = "() => getComputedStyle(document.querySelector('.fsc')).color.match(/\\d+/g).map(Number)"
     for dark in (True, False):
         room.theme(page, dark)
-        page.wait_for_function(f"() => (({color})()[0] > 128) === {str(dark).lower()}", timeout=30_000)
+        page.wait_for_function(f"() => (({color})()[0] > 128) === {str(dark).lower()}")
     for size in (380, 1100):
-        page.evaluate(f"() => {{ document.querySelector('.fsc').parentElement.style.width = '{size}px'; }}")
-        page.wait_for_timeout(200)
-        outside = page.evaluate("""() => { const box = document.querySelector(".fsc").getBoundingClientRect();
-            return [...document.querySelectorAll(".fsc *")].filter(e => e.offsetParent && e.getBoundingClientRect().right > box.right + 1).map(e => e.className); }""")
-        assert outside == [], size
-    page.evaluate("() => { document.querySelector('.fsc').parentElement.style.width = ''; }")
+        assert sticking_out(page, ".fsc", size) == [], size
     assert page.locator(".fsc[role=group][aria-label]").count() == 1 and page.locator(".fsc-table[aria-label]").count() == 3 and page.locator(".fsc-verdict[role=status]").count() == 3
 
 

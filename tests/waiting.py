@@ -5,12 +5,12 @@ import time
 import psutil
 
 
-def wait_for(happened, seconds=600):
+def wait_for(happened, seconds=600, pause=.1):
     "The first true value of `happened()`; fails after so many seconds"
     end = time.monotonic() + seconds
     while not (result := happened()):
         assert time.monotonic() < end, 'waited in vain'
-        time.sleep(.1)
+        time.sleep(pause)
     return result
 
 def alive(group):

@@ -1,4 +1,4 @@
-"Rebuild everything that is made from the notebooks; with --check, fail if that changes a committed file."
+"Rebuild everything that is made from the notebooks and from page/; with --check, fail if that changes a committed file."
 import os, re, subprocess, sys, textwrap
 from pathlib import Path
 
@@ -23,8 +23,8 @@ for module in (root/'fer_nb').rglob('*.py'): # nbdev breaks the list of names at
     if names and module.name not in ('__init__.py', '__main__.py'):
         block = textwrap.fill(' '.join(names[0].split()), 100, subsequent_indent=' ' * 11)
         module.write_text(text[:names.start()] + block + text[names.end():], encoding='utf-8')
-for maker in ('readme', 'house'): subprocess.run([sys.executable, f'tools/{maker}.py'], check=True)
+for maker in ('bundle', 'readme', 'house'): subprocess.run([sys.executable, f'tools/{maker}.py'], check=True)
 if check:
     if changed := output(status):
-        sys.exit(f'Out of step with the notebooks (run `make sync` and commit):\n{changed}{output(["git", "diff", "--stat"])}')
-    print('library, configuration and README are in step with the notebooks')
+        sys.exit(f'Out of step with the notebooks or page/ (run `make sync` and commit):\n{changed}{output(["git", "diff", "--stat"])}')
+    print('library, page, README and docs/house.md are in step with their sources')

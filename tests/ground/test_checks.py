@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from fer_nb import checks
 from fer_nb.checks import choice, need, number, tensor, whole
 
-MANY = [True, np.True_, torch.tensor(True), 10., "10", None, [10], math.nan, torch.tensor([1, 2]), torch.tensor(1.), object()]
+MANY = [True, np.True_, torch.tensor(True), 10., "10", None, [10], math.nan, torch.tensor([1, 2]), torch.tensor(1.), dict]
 
 
 def refusal(check, *args, **kwargs):

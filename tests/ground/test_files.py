@@ -112,6 +112,12 @@ def test_data_files():
     from fer_nb.wmnist import data_file as same
     assert same("digits.npz") == data_file("digits.npz")
 
+@pytest.mark.skipif(sys.platform == "win32", reason="other limits")
+def test_the_longest_name_can_be_written(tmp_path):
+    name = "x" * 251 + ".png"
+    write_whole(tmp_path/name, b"whole")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"whole")]
+
 def test_a_folder_is_made_or_refused(tmp_path, monkeypatch):
     assert make_folder(tmp_path/"a/b") == tmp_path/"a/b" and (tmp_path/"a/b").is_dir() and make_folder(str(tmp_path/"a")) == tmp_path/"a"
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -1,0 +1,146 @@
+// The theatre: plays recorded or growing trainings as moving embeddings.
+// Used by the notebook widget (default export) and by exported HTML files (mountStatic).
+import { h } from "./dom.js";
+import { addFrame, decodeRun, frameOf, runsOf } from "./theatre/run.js";
+import { Store } from "./theatre/store.js";
+import { View } from "./theatre/view.js";
+
+const BEAT = 3000; // ms between two signs of life for the kernel
+const YOUNG = 30_000; // ms in which a page without a view yet gives them, too
+const PATIENCE = 400; // ms until frames count as painted: hidden or closed views paint nothing
+
+/** An exported HTML file. @param {any} root @param {any} data */
+export async function mountStatic(root, data) {
+  const store = new Store({ palette: data.palette });
+  let view = null;
+  try {
+    const runs = await Promise.all(data.runs.map(decodeRun));
+    await /** @type {Promise<void>} */ (
+      new Promise((resolve) => {
+        store.painted = () => {
+          if (view?.painted) resolve();
+        };
+        store.reset(0, runs);
+        view = new View(store, root);
+        // a page in the background paints nothing yet
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
+      })
+    );
+    root.theatre = view.el.theatre;
+    root.dataset.ready = "1";
+  } catch (error) {
+    const text = `This file cannot be shown here: ${error.message || error}`;
+    root.append(h("p", { role: "alert", text }));
+    throw error;
+  }
+  return view;
+}
+
+/** A notebook widget's model: what it says goes into the store, what is painted is answered. */
+class Line {
+  /** @param {any} model @param {Store} store */
+  constructor(model, store) {
+    this.model = model;
+    this.store = store;
+    this.owed = 0; // the newest message that is not answered yet
+    this.timer = 0;
+    this.synced = false;
+    this.born = performance.now();
+    store.status = model.get("_status");
+    store.send = (message) => model.send(message);
+    store.painted = () => this.painted();
+    this.listeners = {
+      "msg:custom": (message, buffers) => this.hear(message, buffers),
+      "change:_status": () => this.takeStatus(),
+      "change:_snapshot": () => this.takeSnapshot(),
+    };
+    for (const [what, listen] of Object.entries(this.listeners)) model.on(what, listen);
+    this.takeSnapshot();
+    model.send({ type: "ready" });
+    this.beating = setInterval(() => this.beat(), BEAT);
+  }
+  close() {
+    clearInterval(this.beating);
+    clearTimeout(this.timer);
+    for (const [what, listen] of Object.entries(this.listeners)) this.model.off(what, listen);
+  }
+  painted() {
+    // the frames are on the screen: the kernel may send more
+    if (!this.owed) return;
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.model.send({ type: "ack", seq: this.owed });
+    this.owed = 0;
+  }
+  beat() {
+    const { views } = this.store,
+      young = performance.now() - this.born < YOUNG;
+    if (views.size || young) this.model.send({ type: "beat" });
+    for (const view of views) view.chrome();
+  }
+  hear(message, buffers) {
+    const { store } = this,
+      { type } = message;
+    store.heard = performance.now();
+    if (type === "init") this.start(message, buffers);
+    else if (type === "goto") for (const view of store.views) view.go(message.frame);
+    const current = this.synced && message.generation === store.generation;
+    if (type === "frames" && current) this.takeFrames(message, buffers);
+  }
+  start(snapshot, buffers) {
+    // {generation, runs, frames}: all anew
+    this.synced = true;
+    this.take(snapshot, buffers);
+  }
+  take(snapshot, buffers) {
+    const runs = runsOf(snapshot.runs, buffers);
+    for (const info of snapshot.frames) {
+      const run = runs[info.panel];
+      addFrame(run, frameOf(run, info, buffers[info.buffer]));
+    }
+    this.store.reset(snapshot.generation, runs);
+  }
+  takeFrames(message, buffers) {
+    const { store } = this;
+    for (const info of message.frames) {
+      const run = store.runs[info.panel],
+        next = run?.frames.length === info.index;
+      if (next) addFrame(run, frameOf(run, info, buffers[info.buffer]));
+    }
+    store.arrive(performance.now());
+    this.owed = message.seq;
+    this.timer ||= setTimeout(() => this.painted(), PATIENCE);
+    store.changed("frames");
+  }
+  takeStatus() {
+    const { store } = this;
+    store.heard = performance.now();
+    store.status = this.model.get("_status");
+    const errors = store.status.errors || [];
+    store.runs.forEach((run, p) => {
+      run.error = errors[p] || "";
+    });
+    store.changed("status");
+  }
+  takeSnapshot() {
+    // while the kernel is too busy to hear us, a picture comes this way
+    const s = this.model.get("_snapshot");
+    if (!this.synced && s?.runs) this.take(s, s.buffers);
+  }
+}
+
+// Frames live with the model, so that every view of it, also a later one, shows the same state.
+export default () => {
+  let store = null;
+  return {
+    initialize({ model }) {
+      store = new Store(model.get("_config"));
+      const line = new Line(model, store);
+      return () => line.close();
+    },
+    render({ el }) {
+      const view = new View(store, el);
+      return () => view.close();
+    },
+  };
+};

@@ -1,0 +1,27 @@
+"Fixtures that several test files share."
+import pytest
+
+from pair import Pair
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory):
+    "One JupyterLab for all browser tests of this process; each test file opens its notebooks in a `room` of it."
+    pytest.importorskip("jupyterlab")
+    from lab_server import find_chromium, lab
+    find_chromium()
+    with lab(tmp_path_factory.mktemp("jupyter")) as server: yield server
+
+
+@pytest.fixture(scope="session")
+def ddp():
+    """Two processes joined by gloo that stay for the whole run: `first, second = ddp(check, *args)`.
+
+    `check(rank, *args)` is a function at the top level of any module or test file; both processes run it, and what they return comes back (tensors too).
+    It seeds itself and leaves the group as it was: no `init_process_group`, no `destroy_process_group`. RANK, LOCAL_RANK and WORLD_SIZE are set, so an
+    `Accelerator(cpu=True)` made in there finds the group; reset accelerate's state first (`AcceleratorState._reset_state(True)`).
+    An exception in a check fails the test that asked, with the traceback of that process, and the next check gets a new pair.
+    The same function called without the fixture, `check(0, *args)`, is what one process does."""
+    pair = Pair()
+    yield pair
+    pair.close()

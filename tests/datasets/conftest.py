@@ -1,0 +1,7 @@
+"One thread: pictures are tiny."
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread(): torch.set_num_threads(1)

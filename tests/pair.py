@@ -1,0 +1,90 @@
+"Two resident processes of torch.distributed for the fixture `ddp`."
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+import traceback
+from datetime import timedelta
+from multiprocessing import connection, get_context
+
+PATIENCE = 300  # seconds for a check; a dead partner is noticed at once
+
+
+def packed(thing):
+    import torch
+    file = io.BytesIO()
+    torch.save(thing, file)
+    return file.getvalue()
+
+
+def unpacked(data):
+    import torch
+    return torch.load(io.BytesIO(data), weights_only=False)
+
+
+def loaded(name, path):
+    "The module of this name, from its file: test files need not be on the path."
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        try: spec.loader.exec_module(sys.modules[name])
+        except BaseException: del sys.modules[name]; raise
+    return sys.modules[name]
+
+
+def serve(rank, store, pipe):
+    "What each of the two does: run what is asked until the pipe is closed."
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT='0')
+    import torch
+    import torch.distributed as dist
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=2, timeout=timedelta(seconds=PATIENCE))
+    while True:
+        try: module, path, function, args = unpacked(pipe.recv_bytes())
+        except EOFError: return
+        try: answer = True, packed(getattr(loaded(module, path), function)(rank, *args))
+        except BaseException: answer = False, traceback.format_exc()
+        pipe.send(answer)
+        if not answer[0]: return  # what the partner waits for is unknown: both are made anew
+
+
+class Pair:
+    "Starts the two when they are first needed, and again after a failure."
+    def __init__(self): self.pipes, self.runs, self.folder = [], [], None
+
+    def start(self):
+        self.folder = tempfile.TemporaryDirectory()
+        spawn = get_context('spawn')
+        for rank in range(2):
+            ours, theirs = spawn.Pipe()
+            self.runs.append(spawn.Process(target=serve, args=(rank, f'{self.folder.name}/store', theirs), daemon=True))
+            self.runs[-1].start()
+            theirs.close()
+            self.pipes.append(ours)
+
+    def close(self):
+        for pipe in self.pipes: pipe.close()
+        for run in self.runs: run.kill(); run.join()  # they hold nothing that must be put away
+        if self.folder: self.folder.cleanup()
+        self.__init__()
+
+    def __call__(self, check, *args):
+        "Results of both processes; an AssertionError with the traceback if one of them failed."
+        if not self.runs: self.start()
+        task = packed((check.__module__, sys.modules[check.__module__].__file__, check.__qualname__, args))
+        answers = {}
+        try:
+            for pipe in self.pipes: pipe.send_bytes(task)
+            while len(answers) < 2:
+                ready = connection.wait([p for k, p in enumerate(self.pipes) if k not in answers], PATIENCE)
+                if not ready: raise AssertionError(f'{check.__qualname__}: no answer from process {({0, 1} - set(answers))} in {PATIENCE} s')
+                for pipe in ready:
+                    rank = self.pipes.index(pipe)
+                    try: answers[rank] = pipe.recv()
+                    except EOFError: raise AssertionError(f'{check.__qualname__}: process {rank} died') from None
+                    if not answers[rank][0]: raise AssertionError(f'{check.__qualname__} in process {rank}:\n{answers[rank][1]}')
+        except BaseException:
+            self.close()
+            raise
+        return [unpacked(answers[rank][1]) for rank in range(2)]

@@ -1,0 +1,13 @@
+"This process as one of several, for whatever only asks who it is."
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+
+@contextmanager
+def as_process(rank, world):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("is_initialized", True), ("get_rank", rank), ("get_world_size", world)):
+            patch.setattr(torch.distributed, name, lambda value=value: value)
+        yield
