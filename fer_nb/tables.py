@@ -30,7 +30,7 @@ def interval(
 
     Raises: ValueError for a level that is not between 0 and 1"""
     d, level = list(differences), number("level", level, above=0, below=1)
-    if len(d) < 2: return (fmean(d), math.nan, math.nan) if d else (math.nan,) * 3
+    if len(d) < 2: return fmean(d) if d else math.nan, math.nan, math.nan
     from scipy.stats import t
     half = t.ppf(0.5 + level/2, len(d) - 1) * stdev(d) / len(d)**0.5
     return fmean(d), fmean(d) - half, fmean(d) + half

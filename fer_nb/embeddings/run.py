@@ -231,9 +231,11 @@ class Run(_Recorded, _Written):
         return self.frames[0].shape[1] if len(self) else 2
 
     def add(self, step: int, embedding: ArrayLike | torch.Tensor,
-            predictions: ArrayLike | torch.Tensor, *, epoch: int = 0, centers=None, head=None,
-            bias=None, losses: Mapping[str, float] | None = None,
-            grad_norm: float = math.nan) -> None:
+            predictions: ArrayLike | torch.Tensor, *, epoch: int = 0,
+            centers: ArrayLike | torch.Tensor | None = None,
+            head: ArrayLike | torch.Tensor | None = None,
+            bias: ArrayLike | torch.Tensor | None = None,
+            losses: Mapping[str, float] | None = None, grad_norm: float = math.nan) -> None:
         "Append one frame; see `add_frame`."
         add_frame(self, step, embedding, predictions, epoch, centers, head, bias, losses or {},
                   grad_norm)
