@@ -811,6 +811,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fer_nb.faces.sets._check_sheet': ('01_faces/sets.html#_check_sheet', 'fer_nb/faces/sets.py'),
                                    'fer_nb.faces.sets._class_names': ('01_faces/sets.html#_class_names', 'fer_nb/faces/sets.py'),
                                    'fer_nb.faces.sets._first_person': ('01_faces/sets.html#_first_person', 'fer_nb/faces/sets.py'),
+                                   'fer_nb.faces.sets._percent': ('01_faces/sets.html#_percent', 'fer_nb/faces/sets.py'),
                                    'fer_nb.faces.sets._photos': ('01_faces/sets.html#_photos', 'fer_nb/faces/sets.py'),
                                    'fer_nb.faces.sets._read_row': ('01_faces/sets.html#_read_row', 'fer_nb/faces/sets.py'),
                                    'fer_nb.faces.sets._read_set': ('01_faces/sets.html#_read_set', 'fer_nb/faces/sets.py'),

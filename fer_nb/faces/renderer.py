@@ -26,7 +26,7 @@ from .skin import shade
 # %% auto #0
 __all__ = ['FaceRenderer', 'render', 'picture_distance', 'analysis_by_synthesis']
 
-# %% ../../nbs/01_faces/08_renderer.ipynb #48a83f13
+# %% ../../nbs/01_faces/08_renderer.ipynb #0fa8b4e2
 def _match(
     name: str, # of the argument
     batch: Any, # what came
@@ -37,6 +37,7 @@ def _match(
     got = len(batch) if isinstance(batch, kind) else type(batch).__name__
     need(got == len(au), name, f"{len(au)}, one for each row of au", got)
 
+# %% ../../nbs/01_faces/08_renderer.ipynb #48a83f13
 class _Heads(nn.Module):
     "The heads of people."
     def __init__(self, size: int = 64, samples: int = 2):
@@ -75,9 +76,7 @@ class _Turned(_Heads):
         scene: Scene, # B photographs
         size: int | None = None, # side of the pictures in pixels
     ) -> Tensor: # (B, 5, 2) column, row
-        """Eye centers (the viewer's left first), tip of the nose, corners of the mouth.
-
-        Order and meaning are MTCNN's."""
+        "Eye centers (the viewer's left first), nose, corners of the mouth: MTCNN's five points."
         mesh = self.mesh(au, identity) # wherever the eyes look
         _, screen = self.project(mesh, scene, self.size if size is None else whole("size", size))
         return torch.stack([screen[:, k, :2].mean(1) for k in self.head.landmark_vertices], 1)

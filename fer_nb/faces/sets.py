@@ -269,7 +269,7 @@ def contact_sheet(
     images = torch.cat([faces.tensors()[0] for faces in rows])
     return sheet(images, [faces.domain.name for faces in rows], emotions)
 
-# %% ../../nbs/01_faces/10_sets.ipynb #8616b99e
+# %% ../../nbs/01_faces/10_sets.ipynb #bab0a57c
 class FaceSet(NamedTuple):
     """Labelled faces in memory.
 
@@ -283,6 +283,7 @@ class FaceSet(NamedTuple):
     identities: torch.Tensor
     au: torch.Tensor
 
+# %% ../../nbs/01_faces/10_sets.ipynb #8616b99e
 def _read_set(
     path: str | Path, # a zip of tools/build_faces.py
     domain: str,
@@ -316,6 +317,16 @@ def load_faces(
         expected = f"a set made by tools/build_faces.py with faces of {domain}, {split}"
         raise ValueError(f"path: expected {expected}, got {path}: {type(e).__name__}: {e}") from e
 
+# %% ../../nbs/01_faces/10_sets.ipynb #6d650d14
+def _percent(
+    rows: Sequence[dict], # see matrix_figure
+    name: str, # of the domain that was trained on
+) -> tuple[np.ndarray, np.ndarray]: # mean and standard deviation over the seeds, (6,) each
+    "A row of the matrix, in percent."
+    scores = [[float(row[test]) for test in DOMAINS] for row in rows if row["domain"] == name]
+    score = np.array(scores) * 100
+    return score.mean(0), score.std(0, ddof=1) if len(score) > 1 else score[0] * 0
+
 # %% ../../nbs/01_faces/10_sets.ipynb #d095aec4
 def matrix_figure(
     rows: Sequence[dict], # of faces_matrix.csv: domain, seed, and the accuracy on each test set
@@ -325,13 +336,9 @@ def matrix_figure(
     known = f"rows with a domain of {', '.join(DOMAINS)}"
     need(bool(names), "rows", known, f"{len(rows)} others")
     fig, ax = figure(7, .45 * len(names) + 1)
-    means = []
+    means, spreads = zip(*(_percent(rows, name) for name in names))
     for i, name in enumerate(names):
-        scores = [[float(row[test]) for test in DOMAINS] for row in rows if row["domain"] == name]
-        score = np.array(scores) * 100
-        spread = score.std(0, ddof=1) if len(score) > 1 else score[0] * 0
-        means.append(score.mean(0))
-        for j, (test, mean, sd) in enumerate(zip(DOMAINS, means[-1], spread)):
+        for j, (test, mean, sd) in enumerate(zip(DOMAINS, means[i], spreads[i])):
             ax.text(j, i, f"{mean:.0f} ± {sd:.0f}", ha="center", va="center",
                     color="white" if mean > 65 else "black",
                     weight="bold" if name == test else "normal")
