@@ -5,6 +5,7 @@
 # %% ../nbs/00_ground/03_plots.ipynb #7830b0a0
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,8 @@ def figure(
 ) -> tuple[Figure, Any]: # the figure, and its axes as Figure.subplots gives them
     "A figure that fits a notebook's column, with room for labels."
     from matplotlib.figure import Figure
+    if "IPython" in sys.modules: # without pyplot nobody else tells a kernel how to show it
+        import matplotlib_inline.backend_inline # noqa: F401
     fig = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     return fig, fig.subplots(rows, columns, **subplots)
 

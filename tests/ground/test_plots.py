@@ -33,3 +33,10 @@ def test_principal_axes_are_the_widest_directions(seed, D):
     assert np.allclose(mean, x.mean(0)) and np.allclose(axes.T @ axes, np.eye(2), atol=1e-9)
     assert np.allclose(((x - mean) @ axes).var(0), values[::-1][:2])
     assert (axes[np.abs(axes).argmax(0), [0, 1]] > 0).all()
+
+def test_a_kernel_shows_a_figure_that_pyplot_does_not_know():
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell, new_notebook
+    book = new_notebook(cells=[new_code_cell("from fer_nb.plots import figure\nfigure(2, 1)[0]")])
+    NotebookClient(book, timeout=600, kernel_name="python3").execute()
+    assert "image/png" in book.cells[0].outputs[0].data
