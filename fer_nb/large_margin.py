@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .centers import MovingCenters, _sum_over_processes, _unit, center_sums, check_batch, check_weight, class_sums, processes
+from .checks import number
+from .centers import MovingCenters, _sum_over_processes, _unit, center_sums, check_batch, class_sums, processes
 
 # %% auto #0
 __all__ = ['PSEUDO_EMOTIONS', 'TABLES', 'EMOTIONET_AUS', 'SMALL_AUS', 'class_centroids',
@@ -166,7 +167,7 @@ class PseudoEmotions(nn.Module):
         super().__init__()
         if table not in TABLES: raise ValueError(f"table: expected one of {', '.join(TABLES)}, got {table!r}")
         self.aus, self.table, self.emotions = _au_names(aus), table, tuple(TABLES[table])
-        self.least, self.lead = check_weight("least", least), check_weight("lead", lead)
+        self.least, self.lead = number("least", least, least=0), number("lead", lead, least=0)
         part = torch.tensor([[int(name[2:]) in numbers for numbers in TABLES[table].values()] for name in self.aus])
         for emotion, known in zip(self.emotions, part.any(0).tolist()):
             if not known: raise ValueError(f"aus: expected at least one action unit of {emotion}, {TABLES[table][emotion]}, for the table {table!r}, got none of them")
@@ -227,7 +228,7 @@ class SemiSupervised(nn.Module):
         if pseudo is not None and getattr(margin, "num_classes", len(pseudo.emotions)) != len(pseudo.emotions):
             raise ValueError(f"margin: expected {len(pseudo.emotions)} classes, one per pseudo-emotion, got {margin.num_classes}")
         self.margin, self.pseudo, self.ratio, self.fade, self.memory = margin, pseudo, ratio, fade, memory
-        self.weight = None if weight is None else check_weight("weight", weight)
+        self.weight = None if weight is None else number("weight", weight, least=0)
         self.register_buffer("means", torch.zeros(2)) # of L_S and of the margin loss above its floor
         self.register_buffer("n", torch.zeros((), dtype=torch.int64)) # steps
 
