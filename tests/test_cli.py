@@ -56,7 +56,7 @@ def test_help(args, capsys):
     (['wmnist', '--losses', ''], "loss must be one of"),
     (['wmnist', '--losses', 'softmax,'], "loss must be one of"),
     (['wmnist', '--preset', 'big'], "preset must be one of lab, paper, got 'big'"),
-    (['wmnist', '--profile', 'wild'], "profile: expected one of balanced, mild, severe, longtail, step or a list of counts, came 'wild'"),
+    (['wmnist', '--profile', 'wild'], "profile: expected one of balanced, mild, severe, longtail, step or a list of counts, got 'wild'"),
     (['wmnist', '--epochs', '0'], 'epochs must be a whole number at least 1, got 0'),
     (['wmnist', '--epochs', '1.5'], "--epochs: invalid int value"),
     (['wmnist', '--majority', '0'], 'majority'),
