@@ -10,7 +10,8 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +21,7 @@ from .checks import need
 
 # %% auto #0
 __all__ = ['data_file', 'whole_file', 'write_whole', 'append_line', 'read_lines', 'write_csv',
-           'read_csv']
+           'read_csv', 'make_folder']
 
 # %% ../nbs/00_ground/01_files.ipynb #fc96a27f
 def data_file(
@@ -40,14 +41,15 @@ def data_file(
 @contextmanager
 def whole_file(
     path: str | Path, # file to write; its folder exists
-) -> Iterator[BinaryIO]: # a binary file to write to
+) -> Generator[BinaryIO]: # a binary file to write to
     """A file that takes the place of `path` only when the block has ended without an error.
 
     Raises: ValueError for a missing folder or a folder in the file's place"""
     path = Path(path)
     need(path.parent.is_dir(), "path", "a file in an existing folder", path)
     need(not path.is_dir(), "path", "a file", f"the folder {path}")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    name = zlib.crc32(os.fsencode(path.name)) # a long name would not bear an ending
+    part = path.with_name(f".{name:08x}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
             yield file
@@ -119,3 +121,17 @@ def read_csv(
 ) -> list[dict[str, str]]: # a row per line, all cells as texts
     "The rows of a table."
     with open(path, encoding="utf-8", newline="") as file: return list(csv.DictReader(file))
+
+# %% ../nbs/00_ground/01_files.ipynb #7a6d8c2f
+def make_folder(
+    path: str | Path, # where results go; it need not exist
+    name: str = "out", # of the argument, for the error
+) -> Path: # a folder that exists
+    """Make a folder, with those above it.
+
+    Raises: ValueError if it, or one above it, is a file"""
+    path = Path(path).expanduser()
+    files = [p for p in (path, *path.parents) if p.exists() and not p.is_dir()]
+    need(not files, name, "a folder", f"the file {files[0] if files else path}")
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,9 +84,9 @@ def _missing_reader(path: str | Path) -> str:
 @lru_cache
 def _add_heif_reader() -> bool:
     "Teach Pillow to read HEIF; whether that was possible."
-    try: import pillow_heif
+    try: plugin = import_module("pillow_heif")
     except ImportError: return False
-    pillow_heif.register_heif_opener()
+    plugin.register_heif_opener()
     return True
 
 # %% ../nbs/00_ground/06_pictures.ipynb #6b2df8fb

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,13 +16,14 @@ import torch
 from torch import nn
 
 # %% auto #0
-__all__ = ['evaluating', 'random_state', 'set_random_state', 'processes', 'rank', 'first_process']
+__all__ = ['evaluating', 'random_state', 'set_random_state', 'processes', 'rank', 'first_process',
+           'torch_threads']
 
 # %% ../nbs/00_ground/02_runtime.ipynb #1fa44c4c
 @contextmanager
 def evaluating(
     *modules: nn.Module, # whom to look at
-) -> Iterator[None]:
+) -> Generator[None]:
     "Evaluation mode without gradients; afterwards every module is back in the mode *it* was in."
     modes = [(part, part.training) for module in modules for part in module.modules()]
     for module in modules: module.eval()
@@ -66,3 +67,15 @@ def rank() -> int: # 0 for the first, or the only one
 def first_process() -> bool:
     "Whether this is the only process, or the first of several: the one that writes and speaks."
     return (rank() if _joined() else int(os.environ.get("RANK", 0))) == 0
+
+# %% ../nbs/00_ground/02_runtime.ipynb #72f8ef29
+@contextmanager
+def torch_threads(
+    n: int | None, # threads of PyTorch on the processor; None: leave them as they are
+) -> Generator[None]:
+    "So many threads inside; afterwards as many as before."
+    before = torch.get_num_threads()
+    if n is not None: torch.set_num_threads(n)
+    try: yield
+    finally:
+        if n is not None: torch.set_num_threads(before)

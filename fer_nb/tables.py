@@ -19,7 +19,7 @@ from .checks import number, whole
 from .files import append_line, read_lines
 
 # %% auto #0
-__all__ = ['interval', 'paired', 'spread', 'markdown', 'parallel', 'fill']
+__all__ = ['interval', 'paired', 'spread', 'markdown', 'parallel', 'finished', 'fill']
 
 # %% ../nbs/00_ground/04_tables.ipynb #2b424f33
 def interval(
@@ -30,7 +30,7 @@ def interval(
 
     Raises: ValueError for a level that is not between 0 and 1"""
     d, level = list(differences), number("level", level, above=0, below=1)
-    if len(d) < 2: return (fmean(d), math.nan, math.nan) if d else (math.nan,) * 3
+    if len(d) < 2: return fmean(d) if d else math.nan, math.nan, math.nan
     from scipy.stats import t
     half = t.ppf(0.5 + level/2, len(d) - 1) * stdev(d) / len(d)**0.5
     return fmean(d), fmean(d) - half, fmean(d) + half
@@ -96,6 +96,14 @@ def parallel(
             for process in set(active_children()) - others: process.terminate()
             raise
 
+# %% ../nbs/00_ground/04_tables.ipynb #43dc77eb
+def finished(
+    path: str | Path | None, # JSON lines of `fill`; it need not exist
+) -> dict[str, dict]: # key → row, the newest of each key
+    "The rows that `fill` has written."
+    rows = read_lines(path) if path else []
+    return {row.pop("key"): row for row in rows if "key" in row}
+
 # %% ../nbs/00_ground/04_tables.ipynb #fcac8156
 def fill(
     jobs: Mapping[str, tuple], # key → arguments of `work`
@@ -104,16 +112,20 @@ def fill(
     workers: int | None = None, # processes; None: one per core
     unit: str = "run", # what a row is, beside the progress bar
     progress: bool = True, # show a bar
+    title: str | None = None, # in front of the bar
+    done: Mapping[str, dict] | None = None, # rows that are there; None: those in `path`
+    say: Callable[[dict], str] | None = None, # what to show of the newest row behind the bar
 ) -> dict[str, dict]: # key → row, in the order of the jobs
-    "The rows of all jobs; those that are in `path` already are not made again."
+    "The rows of all jobs; those that are there already are not made again."
     from tqdm.auto import tqdm
-    rows = {row.pop("key"): row for row in (read_lines(path) if path else []) if "key" in row}
+    rows = dict(finished(path) if done is None else done)
     new = {key: args for key, args in jobs.items() if key not in rows}
     count = os.cpu_count() or 1 if workers is None else whole("workers", workers)
-    bar = tqdm(total=len(jobs), initial=len(jobs) - len(new), unit=unit, disable=not progress)
-    with bar:
+    with tqdm(total=len(jobs), initial=len(jobs) - len(new), unit=unit, desc=title,
+              disable=not progress) as bar:
         for key, row in parallel(new, work, max(1, min(count, len(new)))):
             rows[key] = row
             if path: append_line(path, {"key": key, **row})
+            if say: bar.set_postfix_str(say(row), refresh=False)
             bar.update()
     return {key: rows[key] for key in jobs}

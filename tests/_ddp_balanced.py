@@ -1,9 +1,9 @@
-"Run twice by batches/test_batches_balanced.py, as two processes: saves which rows each of them got, and what `fit` made of them."
-import sys
+"Balanced batches for batches/test_batches_balanced.py, in one process or in each of two."
 import warnings
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from fer_nb.backbones import Output
@@ -31,19 +31,21 @@ class DomainLoss(nn.Module):
         return {"emotion": nn.functional.cross_entropy(output.logits, y), "domain": nn.functional.cross_entropy(output.logits, d)}
 
 
-def main(out):
-    warnings.simplefilter("ignore")
-    accelerator = Accelerator(cpu=True)
-    world, rank = accelerator.num_processes, accelerator.process_index
-    batches = BalancedBatches(domains(), per_domain=4 // world, seed=3)
-    epochs = []
+def check(rank):
+    "Which rows this process gets, alone or as one of two, and what `fit` makes of them."
+    AcceleratorState._reset_state(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return trained(Accelerator(cpu=True))
+    finally: AcceleratorState._reset_state(True)
+
+
+def trained(accelerator):
+    batches, epochs = BalancedBatches(domains(), per_domain=4 // accelerator.num_processes, seed=3), []
     for epoch in range(2):
         batches.set_epoch(epoch)
         epochs.append([[t.clone() for t in batch] for batch in batches])
     model, seen = Linear(), []
     for step in fit(model, DomainLoss(), batches, epochs=2, lr=.1, accelerator=accelerator): seen.append(step.batch[0].flatten().tolist())
-    torch.save({"length": len(batches), "epochs": epochs, "seen": seen, "weights": model.layer.weight.detach()}, f"{out}/{world}_{rank}.pt")
-    if world > 1: torch.distributed.destroy_process_group()
-
-
-if __name__ == "__main__": main(*sys.argv[1:])
+    return {"length": len(batches), "epochs": epochs, "seen": seen, "weights": model.layer.weight.detach()}

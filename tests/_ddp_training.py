@@ -1,9 +1,9 @@
-"Run by training/test_training_loop.py, alone or twice under torchrun: trains and saves what came out."
-import sys
+"Training for training/test_training_loop.py, in one process or in each of two."
 import warnings
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -35,10 +35,18 @@ def data(n=74):
 def weights(*modules): return [t.clone() for m in modules for t in m.state_dict().values()]
 
 
-def main(out, folder):
-    warnings.simplefilter("ignore")
-    accelerator = Accelerator(cpu=True)
-    world, rank, result = accelerator.num_processes, accelerator.process_index, {}
+def check(rank, folder):
+    "What training gives in this process, alone or as one of two; leaves checkpoints in `folder`."
+    AcceleratorState._reset_state(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return trained(Accelerator(cpu=True), folder)
+    finally: AcceleratorState._reset_state(True)
+
+
+def trained(accelerator, folder):
+    world, result = accelerator.num_processes, {}
     x, y = data()
 
     model, objective = start()
@@ -67,8 +75,4 @@ def main(out, folder):
         for step in fit(model, objective, batches, lr=.01, accelerator=accelerator): pass
     except NonFiniteLoss as error: result["error"] = (error.step, error.cause, error.good)
     result["restored"] = weights(model, objective)
-    torch.save(result, f"{out}/{world}_{rank}.pt")
-    if world > 1: torch.distributed.destroy_process_group()
-
-
-if __name__ == "__main__": main(*sys.argv[1:])
+    return result

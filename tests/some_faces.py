@@ -19,3 +19,8 @@ def scene_of(n=1, domain="lab_color", first=0): return DOMAINS[domain].sample(ra
 
 
 def numbers(*shape, seed=0): return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def only(*names, sides=(1.0, 1.0)):
+    "One face with the named actions, as strong as `sides` says on the person's left and right."
+    return au_of(**dict.fromkeys(names, tuple(sides)))

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ import fer_nb
 from dataset_trees import idx, idx_folder
 from fer_nb import cli
 from fer_nb.cli import copy_course, course_folder, main
+from fer_nb.papers import Recipe
+from fer_nb.tables import finished
 from waiting import alive, wait_for
 
 SCRIPT = Path(sys.executable).parent/('fer_nb.exe' if os.name == 'nt' else 'fer_nb')
@@ -41,7 +44,12 @@ def test_help(args, capsys):
     with pytest.raises(SystemExit) as e: main(args)
     text = capsys.readouterr().out
     assert e.value.code == 0 and 'fer_nb' in text
-    if args[0] == 'wmnist': assert all(f'--{option}' in text for option in ('losses', 'seeds', 'preset', 'profile', 'epochs', 'data', 'out', 'gamma'))
+    if args[0] == 'wmnist':
+        assert all(f'--{option}' in text for option in ('losses', 'seeds', 'preset', 'profile', 'epochs', 'data', 'out', 'gamma'))
+        lines = ' '.join(text.split())
+        for f in fields(Recipe): # every field is an option, with its meaning and its values
+            if f.name not in ('loss', 'seed'): assert f"--{f.name.replace('_', '-')} " in lines and f.metadata['about'] in lines
+        assert 'learning rate (lab: 0.05, paper: 0.001)' in lines and '(0.5)' in lines and '(lab: 5.0, paper: none)' in lines
 
 @pytest.mark.parametrize('args, says', [
     ([], 'required'),
@@ -50,28 +58,32 @@ def test_help(args, capsys):
     (['wmnist', 'extra'], 'extra'),
     (['wmnist', '--seeds', 'five'], "--seeds: invalid int value: 'five'"),
     (['wmnist', '--epochs'], '--epochs: expected one argument'),
-    (['wmnist', '--seeds', '0'], 'seeds must be at least 1, got 0'),
-    (['wmnist', '--seeds', '-3'], 'seeds must be at least 1, got -3'),
-    (['wmnist', '--losses', 'sofmax'], "loss must be one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'"),
-    (['wmnist', '--losses', ''], "loss must be one of"),
-    (['wmnist', '--losses', 'softmax,'], "loss must be one of"),
-    (['wmnist', '--preset', 'big'], "preset must be one of lab, paper, got 'big'"),
-    (['wmnist', '--profile', 'wild'], "profile: expected one of balanced, mild, severe, longtail, step or a list of counts, got 'wild'"),
-    (['wmnist', '--epochs', '0'], 'epochs must be a whole number at least 1, got 0'),
+    (['wmnist', '--seeds', '0'], 'seeds: expected a whole number of at least 1, got 0'),
+    (['wmnist', '--seeds', '-3'], 'seeds: expected a whole number of at least 1, got -3'),
+    (['wmnist', '--losses', 'sofmax'], "loss: expected one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'"),
+    (['wmnist', '--losses', ''], "loss: expected one of"),
+    (['wmnist', '--losses', 'softmax,'], "loss: expected one of"),
+    (['wmnist', '--preset', 'big'], "preset: expected one of lab, paper, got 'big'"),
+    (['wmnist', '--profile', 'wild'], "profile: expected one of balanced, mild, severe, longtail, step"),
+    (['wmnist', '--epochs', '0'], 'epochs: expected a whole number of at least 1, got 0'),
     (['wmnist', '--epochs', '1.5'], "--epochs: invalid int value"),
     (['wmnist', '--majority', '0'], 'majority'),
     (['wmnist', '--majority', '301'], 'class 0: 301 wanted, 300 available'),
     (['wmnist', '--preset', 'paper'], 'data takes a folder of IDX files'),
-    (['wmnist', '--lr', '0'], 'lr must be a number above 0'),
-    (['wmnist', '--lr', 'nan'], 'lr must be a number above 0, got nan'),
-    (['wmnist', '--lam', '-1'], 'lam must be a number at least 0, got -1.0'),
+    (['wmnist', '--lr', '0'], 'lr: expected a finite number above 0'),
+    (['wmnist', '--lr', 'nan'], 'lr: expected a finite number above 0, got nan'),
+    (['wmnist', '--lam', '-1'], 'lam: expected a finite number of at least 0, got -1.0'),
     (['wmnist', '--gamma', 'inf'], 'gamma'),
-    (['wmnist', '--alpha', '2'], 'alpha must be a number above 0 and at most 1, got 2.0'),
-    (['wmnist', '--workers', '0'], 'workers must be a whole number at least 1, got 0'),
+    (['wmnist', '--alpha', '2'], 'alpha: expected a finite number above 0 and at most 1, got 2.0'),
+    (['wmnist', '--workers', '0'], 'workers: expected a whole number of at least 1, got 0'),
+    (['wmnist', '--clip', '0'], 'clip: expected a finite number above 0, got 0.0'),
+    (['wmnist', '--clip', 'much'], "--clip: invalid float value: 'much'"),
+    (['wmnist', '--batch-size', '0'], 'batch_size: expected a whole number of at least 1, got 0'),
+    (['wmnist', '--schedule', 'step'], "schedule: expected one of cosine, staircase, got 'step'"),
     (['wmnist', '--data', 'nowhere'], 'nowhere'),
     (['wmnist', '--data', 'empty'], 'train-images-idx3-ubyte'),
-    (['wmnist', '--out', 'file'], 'out must be a folder, got the file file'),
-    (['lab', 'file'], 'file is a file; lab needs a folder'),
+    (['wmnist', '--out', 'file'], 'out: expected a folder, got the file file'),
+    (['lab', 'file'], 'folder: expected a folder, got the file file'),
     (['doctor'], 'RUN.npz'),
     (['doctor', 'nowhere.npz'], 'nowhere.npz: expected a run written by Run.save, got no such file'),
     (['doctor', 'file'], 'file: expected a run written by Run.save, got a damaged or foreign file'),
@@ -83,7 +95,7 @@ def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, c
     Path('file').write_text('mine')
     Path('empty').mkdir()
     monkeypatch.setattr('fer_nb.papers.train', None)  # nothing may be trained
-    monkeypatch.setattr('fer_nb.papers.ProcessPoolExecutor', None)
+    monkeypatch.setattr('fer_nb.tables.ProcessPoolExecutor', None)
     assert main(args) == 2
     err = capsys.readouterr().err
     assert err.startswith('fer_nb: ') and err.count('\n') == 1 and err.endswith('\n') and says in err
@@ -91,13 +103,37 @@ def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, c
 
 def test_bad_input_through_the_shell():
     done = run('wmnist', '--losses', 'sofmax')
-    assert done.returncode == 2 and done.stdout == '' and done.stderr == "fer_nb: loss must be one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'\n"
+    assert done.returncode == 2 and done.stdout == '' and done.stderr == "fer_nb: loss: expected one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'\n"
 
-@pytest.mark.skipif(os.name != 'posix' or os.geteuid() == 0 and not Path('/dev/full').exists(), reason='needs a device that is always full')
-def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('fer_nb.papers.write_csv', lambda path, rows: Path('/dev/full').write_text('x'*10))
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs a device that is always full')
+def test_a_full_disk_is_one_line(tmp_path, capsys):
+    "Rows go to a file on a full disk"
+    (tmp_path/'o').mkdir()
+    (tmp_path/'o/rows.jsonl').symlink_to('/dev/full')
     assert main([*TINY, '--seeds', '1', '--losses', 'softmax', '--out', str(tmp_path/'o')]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith('fer_nb: [Errno 28]')
+    assert capsys.readouterr().err.splitlines()[-1].startswith('fer_nb: [Errno 28]') and not (tmp_path/'o/results.csv').exists()
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run([sys.executable, '-m', 'fer_nb', 'wmnist', '--losses', 'sofmax'], capture_output=True, text=True, encoding='utf-8', timeout=180)
+    assert done.returncode == 2 and done.stderr.startswith('fer_nb: loss: expected one of')
+    assert subprocess.run([sys.executable, '-m', 'fer_nb', '--version'], capture_output=True, text=True, timeout=180).stdout == f'fer_nb {fer_nb.__version__}\n'
+
+@pytest.mark.parametrize('verb, light', [('lab', True), ('doctor', True), ('reproduce', True), ('wmnist', False)])
+def test_only_the_digits_options_need_pytorch(verb, light):
+    code = f"import sys\nfrom fer_nb.cli import main\ntry: main(['{verb}', '--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, encoding='utf-8', timeout=180, env={**os.environ, 'PYTHONIOENCODING': 'utf-8'})
+    assert done.stdout.splitlines()[-1] == str(not light)
+
+def test_options_become_fields(monkeypatch, tmp_path):
+    "What is given reaches the recipe, what is not keeps the preset's value"
+    seen = []
+    monkeypatch.setattr('fer_nb.papers.compare', lambda recipes, seeds, out, **kw: seen.append((recipes, seeds, out, kw)) or [])
+    monkeypatch.setattr('fer_nb.papers.table', lambda *args: '')
+    assert main(['wmnist', '--losses', 'softmax, center', '--clip', 'none', '--batch-size', '64', '--schedule', 'staircase', '--width', '.5', '--s', '4', '--centers', 'autograd', '--out', str(tmp_path)]) == 0
+    (recipes, seeds, out, kw), = seen
+    change = dict(clip=None, batch_size=64, schedule='staircase', width=.5, s=4., centers='autograd')
+    assert recipes == [Recipe('softmax', **change), Recipe('center', **change)] and (seeds, out, kw) == (5, str(tmp_path), dict(movies=True, workers=None))
 
 
 # ---- lab: copying
@@ -131,10 +167,10 @@ def test_a_missing_notebook_comes_back(tmp_path, source):
 
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path/'labs').write_text('mine')
-    with pytest.raises(ValueError, match='labs is a file'): copy_course(tmp_path)
+    with pytest.raises(ValueError, match='folder: expected a folder, got the file .*labs$'): copy_course(tmp_path)
     (tmp_path/'f').write_text('mine')
-    with pytest.raises(ValueError, match='f is a file'): copy_course(tmp_path/'f')
-    with pytest.raises(ValueError, match='is a file'): copy_course(tmp_path/'f'/'deeper')
+    with pytest.raises(ValueError, match='folder: expected a folder, got the file .*/f$'): copy_course(tmp_path/'f')
+    with pytest.raises(ValueError, match='folder: expected a folder, got the file .*/f$'): copy_course(tmp_path/'f'/'deeper')
     assert (tmp_path/'f').read_text() == (tmp_path/'labs').read_text() == 'mine'
 
 def test_copying_leaves_out_checkpoints(tmp_path, monkeypatch):
@@ -206,7 +242,7 @@ def test_wmnist_prints_its_tables(finished):
     assert first == 'Wild-MNIST, preset lab: training images per class [20, 20, 20, 20, 20, 20, 1, 2, 2, 4], 1500 test images, 1 epochs, 2 seeds'
     assert re.search(r'^\| loss +\| head +\| accuracy +\| balanced +\| majority recall \| minority recall \| seeds \|$', done.stdout, re.M)
     for name in ('softmax', 'DDA λ=1 γ=3'): assert re.search(rf'^\| {name} +\| linear \| +\d+\.\d ± \d+\.\d +\| .* 2 +\|$', done.stdout, re.M)
-    assert re.search(r'^\| DDA λ=1 γ=3 − softmax \| center \| [+-]\d+\.\d \[[+-]\d+\.\d, [+-]\d+\.\d\] \| \d of 2 \|$', done.stdout, re.M)
+    assert re.search(r'^\| DDA λ=1 γ=3 − softmax \| center \| [+-]\d+\.\d \[[+-]\d+\.\d, [+-]\d+\.\d\] +\| \d of 2 +\|$', done.stdout, re.M)
     assert done.stdout.endswith(f'written to {out}: results.csv, race.html, race.gif\n')
     assert '4/4' in done.stderr and 'Traceback' not in done.stderr and 'Warning' not in done.stderr
 
@@ -362,7 +398,7 @@ def test_reproduce_runs_in_parts_and_then_as_a_whole(tmp_path, capsys):
     text = capsys.readouterr().out
     assert 'embedded pictures: wild_gray for AffectNet' in text and '| DDA λ=0.01 γ=4 ' in text and (tmp_path/'003-table-3.md').exists()
 
-@pytest.mark.parametrize('args, says', [(['run', '005-table-1'], 'name: expected one of'), (['run', '003-table-3', '--data', 'affectnet'], 'expected NAME=DIR'), (['run', '003-table-3', '--part', '3'], 'invalid'),
+@pytest.mark.parametrize('args, says', [(['run', '005-table-1'], 'name: expected one of'), (['run', '003-table-3', '--data', 'affectnet'], 'expected NAME=DIR'), (['run', '003-table-3', '--part', '3'], "--part: expected I/N, as in 3/16, got '3'"),
                                         (['run', '004-table-3', '--data', 'rafdb=here'], 'missing: affectnet'), (['run', '003-table-3', '--scale', 'big'], 'scale: expected one of'), (['try'], 'invalid choice')])
 def test_reproduce_bad_input(args, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

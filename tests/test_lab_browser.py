@@ -53,6 +53,10 @@ STOPPED = """
 trainer.join()
 threads = sum(t.name == 'fer_nb training' for t in threading.enumerate())
 print(len(at_stop), len(begun) - at_stop[0], threads, len(stage.runs[0]))"""
+ONE = """
+def threads(): return [t for t in threading.enumerate() if t.name == "fer_nb training"]
+while len(threads()) != 1: time.sleep(.01)
+print("one thread")"""
 LOG = """
 import threading, time
 def log():
@@ -240,7 +244,7 @@ def test_cell_run_again_leaves_one_thread(room):
     room.command(page, "notebook:run-cell")
     wait(page, "s.generation === 0 && s.status.running && s.frames[0] > 2")
     assert page.locator(".fnb").count() == 1
-    assert room.run_cell(page, "print(sum(t.name == 'fer_nb training' for t in threading.enumerate()))") == "1"
+    assert room.run_cell(page, ONE) == "one thread"
 
 
 def test_closed_page_leaves_no_thread(room):

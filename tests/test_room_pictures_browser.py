@@ -117,7 +117,7 @@ def test_separate_loss_on_the_circle_and_the_sphere(room, d):
 
 
 def test_schedule_editor(room):
-    page = room.open("editor", *cells_for("14_grl.ipynb", "editor = interactive("))
+    page = room.open("editor", *cells_for("14_grl/01_looks.ipynb", "editor = interactive("))
     first = first_picture(page)
     moment = slide(page, "moment %", "Home")
     assert moment != first
@@ -150,10 +150,10 @@ def test_schedule_editor_of_the_lab(room):
     page.close()
 
 
-@pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl", ["λ = 0", "λ = 0.1", "λ = 1"])])
+@pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl/01_looks", ["λ = 0", "λ = 0.1", "λ = 1"])])
 def test_races_of_the_rooms(room, notebook, names):
     cells = cells_for(f"{notebook}.ipynb", "stage = race(")
-    page = room.open(f"race_{notebook}", *(re.split("^(?:ball|adapted) = ", c, flags=re.M)[0] for c in cells))     # without the pictures before it
+    page = room.open(f"race_{Path(notebook).name}", *(re.split("^(?:ball|adapted) = ", c, flags=re.M)[0] for c in cells))     # without the pictures before it
     page.locator(".fnb-do-play").click()
     page.wait_for_function(f"n => {{ const s = {THEATRE}.state(); return s.frames.length === n && s.frames.every(f => f > 3) && s.painted > 3; }}", arg=len(names))
     assert page.locator(".fnb-title").all_inner_texts() == names

@@ -76,16 +76,17 @@ def _ck_labels(tree: Tree) -> list[tuple[re.Match, str]]: # (match, path)
     return labels
 
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #77bbb005
-def _ck_problem(code: float | None, again: bool, sequence: list[str]) -> str:
+def _ck_problem(code: int, again: bool, sequence: list[str]) -> str:
     'Why a label is of no use, or "".'
     if code not in _CK: return "expected a number from 0 to 7"
     if again: return "a second label of the same sequence"
     return "" if len(sequence) > 1 else f"expected a sequence of frames, found {len(sequence)}"
 
-def _ck_code(tree: Tree, path: str) -> float | None:
-    "The number in a label file; None if there is none."
-    try: return float(tree.text(path))
-    except (OSError, ValueError): return None
+def _ck_code(tree: Tree, path: str) -> int:
+    "The number in a label file; -1 if there is none."
+    try: code = float(tree.text(path))
+    except (OSError, ValueError): return -1
+    return int(code) if code.is_integer() else -1
 
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #41730760
 def ckplus(
@@ -205,7 +206,8 @@ def _xml_values(tree: Tree, path: str, tag: str, name: str) -> list[dict]:
 
 def _mmi_session(key: str) -> str: # compared path
     "The folder of a session."
-    return re.match("(?:.*/)?sessions/[^/]+(?=/)|[^/]+(?=/)|", key)[0]
+    match = re.match("(?:.*/)?sessions/[^/]+(?=/)|[^/]+(?=/)", key)
+    return match[0] if match else ""
 
 def _mmi_labels(tree: Tree, path: str) -> tuple[list[str], list[str]]: # codes, views
     "What a session's file says about its emotion, and the file beside it about the view."

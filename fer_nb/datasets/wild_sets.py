@@ -50,12 +50,13 @@ def _raf_pictures(tree: Tree, part: str, path: str, image: str) -> dict[str, str
 def _raf_line(
     line: str, # of the list
     labels: Mapping[int, int], # the owners' number → ours
-) -> tuple[str, int | None, str, str]: # name, the owners' number, split, problem
+) -> tuple[str, int, str, str]: # name, the owners' number or -1, split, problem
     "A line of the list, understood."
     words = line.split()
     name = Path(path_key(words[0])).stem
-    label = int(words[1]) if len(words) == 2 and words[1].isdigit() else None
-    split, problem = re.match("train|test|", name)[0], ""
+    label = int(words[1]) if len(words) == 2 and words[1].isdigit() else -1
+    split = "train" if name.startswith("train") else "test" if name.startswith("test") else ""
+    problem = ""
     if label not in labels:
         problem = f"expected a name and a number from 1 to {len(labels)}, got {line.strip()!r}"
     elif not split: problem = f"expected a name that begins with train or test, got {words[0]!r}"
@@ -71,7 +72,7 @@ def _raf(tree: Tree, part: str, labels: Mapping[int, int], image: str, **options
     for n, line in enumerate(tree.text(path).splitlines(), 1):
         if not line.strip(): continue
         name, label, split, problem = _raf_line(line, labels)
-        if part == "basic" and label is not None and 7 < label <= 11:
+        if part == "basic" and 7 < label <= 11:
             raise ValueError(f"root: expected labels from 1 to 7 in {path}, got {label} in line "
                              f"{n}: this is the compound part, read it with rafdb_compound")
         trouble = "is listed but not there" if name not in pictures else \

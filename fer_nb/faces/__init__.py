@@ -1,6 +1,6 @@
 "Faces made of muscles: action units move a head, a camera looks, every pixel knows its muscles."
-from .head import ACTION_UNITS, AU_NAMES, SIDES, DISTANCE, ActionUnit, smoothstep, check_au, Head
-from .raster import (rotation, turn, project, rasterize, GBuffer, corner_weights, gather,
+from .head import ACTION_UNITS, AU_NAMES, SIDES, ActionUnit, smoothstep, check_au, Head
+from .raster import (DISTANCE, rotation, turn, project, rasterize, GBuffer, corner_weights, gather,
     flow_gradient)
 from .people import HAIR_STYLES, Identity, HairStyle, People, sample_identity
 from .scenes import DOMAINS, Scene, Domain
@@ -12,8 +12,8 @@ from .expressions import (EMOTIONS, COMPOUND_EMOTIONS, EXPRESSIONS, Expression, 
     au_figure, sample_au)
 from .sets import (CHUNK, render_manifest, Faces, sheet, contact_sheet, FaceSet, load_faces,
     matrix_figure)
-from .studio import (displacement, explain, action_figure, expression_figure, Sitting, studio,
-    _widget as _widget)
+from .actions import displacement, explain, action_figure, expression_figure
+from .studio import Sitting, studio, _widget as _widget
 
 __all__ = ['ACTION_UNITS', 'AU_NAMES', 'SIDES', 'DISTANCE', 'ActionUnit', 'smoothstep', 'check_au',
     'Head', 'rotation', 'turn', 'project', 'rasterize', 'GBuffer', 'corner_weights', 'gather',

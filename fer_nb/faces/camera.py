@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['photograph', 'develop']
 
-# %% ../../nbs/01_faces/07_camera.ipynb #899db49c
+# %% ../../nbs/01_faces/07_camera.ipynb #c7386841
 import io
 import math
 
@@ -15,78 +15,111 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from ..checks import whole
 from .raster import GBuffer, flow_gradient
 from .scenes import Scene
-from .surface import _mix, _spread
+from .surface import _at_pixels, _blend
 
-# %% ../../nbs/01_faces/07_camera.ipynb #3dade29c
-def _sensor(source, native, blur, rows): # native, blur (B,) -> (B, rows, source)
-    "Row i: how sensor pixel i of `native` sees `source` pixels through a Gaussian of standard deviation `blur` (in source pixels); rows beyond native are 0."
+# %% ../../nbs/01_faces/07_camera.ipynb #5d80876d
+def _exposed(color: Tensor, g: GBuffer, exposure: Tensor) -> Tensor: # (3, P)
+    "Light as the meter sets it, in the units of the film."
+    face, (x, y, z) = g.index[:, 0], g.position.unbind(1)
+    metered = ((x.abs() < .5) & (y > 6.3) & (y < 7.7) & (z > .9)).to(color.dtype)
+    luminance = color @ color.new_tensor([.2126, .7152, .0722])
+    def total(t): return color.new_zeros(len(exposure)).index_add(0, face, t)
+    mean = (total(luminance * metered) + 1e-4) / (total(metered) + 1e-3)
+    return color.T * _at_pixels((exposure * (.32 / mean) ** .62)[:, None], face)
+
+def _film(light: Tensor) -> Tensor: # 0 … about 1
+    "The curve of the film: bright light is compressed, and the display's gamma undone."
+    return (light * (1 + light / 6) / (1 + light) * 1.25).clamp(min=1e-5) ** (1 / 2.2)
+
+# %% ../../nbs/01_faces/07_camera.ipynb #43cb6579
+def _before_wall(film: Tensor, g: GBuffer, background: Tensor) -> Tensor: # (B, 3, S, S)
+    "The fine picture: the covered pixels before the background, enlarged."
+    B, size, side = len(background), g.size, background.shape[-1]
+    one = torch.eye(side, dtype=film.dtype, device=film.device)[None, None]
+    wide = F.interpolate(one, (size, side), mode="bicubic")[0, 0] # enlarges one side
+    wall = (wide @ background.transpose(0, 1) @ wide.T).flatten(1) # (3, B S S)
+    face, row, column = g.index.unbind(1)
+    painted = wall.index_copy(1, (face * size + row) * size + column, film)
+    return painted.view(3, B, size, size).transpose(0, 1)
+
+# %% ../../nbs/01_faces/07_camera.ipynb #02064f67
+def _sensor(source: int, native: Tensor, blur: Tensor, rows: int) -> Tensor: # (B, rows, source)
+    "Row i: how pixel i of `native` (B,) sees `source` pixels through a blur (B,), in those."
     half = source / native / 2
     center = (torch.arange(rows, device=blur.device) + .5) * 2 * half[:, None]
     gap = (torch.arange(source, device=blur.device) + .5) - center[..., None]
     width = (blur.clamp(min=.05) * math.sqrt(2))[:, None, None]
-    weights = torch.erf((gap + half[:, None, None]) / width) - torch.erf((gap - half[:, None, None]) / width)
-    weights = weights * (torch.arange(rows, device=blur.device) < native[:, None])[..., None]
+    low, high = gap - half[:, None, None], gap + half[:, None, None]
+    weights = torch.erf(high / width) - torch.erf(low / width)
+    beyond = torch.arange(rows, device=blur.device) < native[:, None]
+    weights = weights * beyond[..., None] # rows beyond native are 0
     return weights / weights.sum(2, keepdim=True).clamp(min=1e-12)
 
-def _enlarge(native, size, rows): # native (B,) -> (B, size, rows)
-    "Row i: between which of the native pixels lies pixel i of the picture, linearly."
-    at = ((torch.arange(size, device=native.device) + .5) / size * native[:, None] - .5).clamp(min=0)
-    at = torch.minimum(at, native[:, None] - 1)
+def _enlarge(native: Tensor, size: int, rows: int) -> Tensor: # (B, size, rows)
+    "Row i: between which of the native pixels (B,) lies pixel i of the picture, linearly."
+    middle = (torch.arange(size, device=native.device) + .5) / size
+    at = torch.minimum((middle * native[:, None] - .5).clamp(min=0), native[:, None] - 1)
     return (1 - (at[..., None] - torch.arange(rows, device=native.device)).abs()).clamp(min=0)
 
-def _white_noise(seed, count): # (B,) int64 -> (B, count)
-    "Standard normal enough (sum of four uniforms), from the seed alone: the same in any batch and on any device."
-    h = seed[:, None] * 6364136223846793005 + torch.arange(1, count + 1, device=seed.device) * 1442695040888963407
-    for shift, factor in ((29, -4658895280553007687), (32, -7723592293110705685)): h = (h ^ ((h >> shift) & ((1 << (64 - shift)) - 1))) * factor
+# %% ../../nbs/01_faces/07_camera.ipynb #63aa444a
+def _white_noise(seed: Tensor, count: int) -> Tensor: # (B,) int64 -> (B, count)
+    "Standard normal enough (sum of four uniforms), from the seed alone."
+    h = seed[:, None] * 6364136223846793005
+    h = h + torch.arange(1, count + 1, device=seed.device) * 1442695040888963407
+    for shift, factor in ((29, -4658895280553007687), (32, -7723592293110705685)):
+        h = (h ^ ((h >> shift) & ((1 << (64 - shift)) - 1))) * factor
     h = h ^ ((h >> 31) & ((1 << 33) - 1))
-    return (sum(((h >> s) & 0xFFFF).float() for s in (0, 16, 32, 48)) / 65535 - 2) * math.sqrt(3)
+    a, b, c, d = (((h >> s) & 0xFFFF).float() for s in (0, 16, 32, 48))
+    return ((a + b + c + d) / 65535 - 2) * math.sqrt(3)
 
+def _noisy(picture: Tensor, scene: Scene, gray: Tensor) -> Tensor:
+    "Add grain, mostly gray, and the flicker of rows."
+    B, rows = len(picture), picture.shape[-1]
+    noise = _white_noise(scene.seed, 3 * rows * rows + rows).to(picture.dtype)
+    flicker, grain = noise[:, None, :rows, None], noise[:, rows:].view(B, 3, rows, rows)
+    grain = _blend(.45 * grain + .75 * grain[:, :1], grain[:, :1], gray)
+    return picture + _four(scene.noise, picture) * grain + _four(scene.lines, picture) * flicker
+
+def _four(t: Tensor, like: Tensor) -> Tensor: # (B, 1, 1, 1)
+    "A number per photograph, for whole pictures."
+    return t.to(like.dtype)[:, None, None, None]
+
+# %% ../../nbs/01_faces/07_camera.ipynb #69bd2029
+def _toned(picture: Tensor, scene: Scene, gray: Tensor) -> Tensor: # 0 … 1
+    "Tint, gamma, contrast, brightness, grayscale."
+    tinted = (picture * scene.tint.to(picture.dtype)[:, :, None, None]).clamp(min=1e-4)
+    picture = tinted ** _four(scene.gamma, picture)
+    picture = (picture - .5) * _four(scene.contrast, picture) + .5
+    picture = picture + _four(scene.brightness, picture)
+    weights = picture.new_tensor([.299, .587, .114])[:, None, None]
+    return _blend(picture, (picture * weights).sum(1, keepdim=True), gray).clamp(0, 1)
+
+# %% ../../nbs/01_faces/07_camera.ipynb #9a46fac3
 def photograph(
     color: Tensor, # (P, 3) linear light of the covered pixels
     g: GBuffer, # where they are
     scene: Scene, # B photographs
     size: int, # side of the photographs in pixels
 ) -> Tensor: # (B, 3, size, size) in 0 .. 1
-    """What the camera makes of the light: exposure, lens, sensor, noise, colour.
+    """What the camera makes of the light: exposure, lens, sensor, noise, color.
 
     Raises: ValueError for a size below 16"""
-    if isinstance(size, bool) or not isinstance(size, int) or size < 16: raise ValueError(f"size: expected a whole number of at least 16, got {size!r}")
-    face, row, column = g.index.unbind(1)
-    dtype, device, B = color.dtype, color.device, len(scene)
-    to = lambda t: t.to(dtype)
-    # meter and film
-    x, y, z = g.position.unbind(1)
-    metered = ((x.abs() < .5) & (y > 6.3) & (y < 7.7) & (z > .9)).to(dtype)
-    luminance = color @ color.new_tensor([.2126, .7152, .0722])
-    total = lambda t: torch.zeros(B, dtype=dtype, device=device).index_add(0, face, t)
-    mean = (total(luminance * metered) + 1e-4) / (total(metered) + 1e-3)
-    lit = color.T * _spread((to(scene.exposure) * (.32 / mean) ** .62)[:, None], face)
-    film = (lit * (1 + lit / 6) / (1 + lit) * 1.25).clamp(min=1e-5) ** (1 / 2.2)
-    wide = F.interpolate(torch.eye(scene.background.shape[-1], dtype=dtype, device=device)[None, None], (g.size, scene.background.shape[-1]), mode="bicubic")[0, 0] # enlarges one side
-    picture = (wide @ to(scene.background).transpose(0, 1) @ wide.T).flatten(1).index_copy(1, (face * g.size + row) * g.size + column, film).view(3, B, g.size, g.size).transpose(0, 1)
-    picture = flow_gradient(picture, g)
-    # lens and sensor
-    native = to(scene.native).clamp(max=size)
-    rows = int(native.max())
-    P = _sensor(g.size, native, to(scene.blur) * (g.size / 64), rows)[:, None]
-    picture = P @ picture @ P.transpose(2, 3)
-    gray = to(scene.gray)[:, None, None, None]
-    grain = to(_white_noise(scene.seed, 3 * rows * rows + rows))
-    flicker, grain = grain[:, None, :rows, None], grain[:, rows:].view(B, 3, rows, rows)
-    grain = _mix(.45 * grain + .75 * grain[:, :1], grain[:, :1], gray)
-    picture = picture + to(scene.noise)[:, None, None, None] * grain + to(scene.lines)[:, None, None, None] * flicker
+    size, dtype = whole("size", size, 16), color.dtype
+    film = _film(_exposed(color, g, scene.exposure.to(dtype)))
+    picture = flow_gradient(_before_wall(film, g, scene.background.to(dtype)), g)
+    native = scene.native.to(dtype).clamp(max=size)
+    rows, gray = int(native.max()), _four(scene.gray, picture)
+    P = _sensor(g.size, native, scene.blur.to(dtype) * (g.size / 64), rows)[:, None]
+    picture = _noisy(P @ picture @ P.transpose(2, 3), scene, gray)
     if bool((native < size).any()):
         U = _enlarge(native, size, rows)[:, None]
         picture = U @ picture @ U.transpose(2, 3)
-    # colour and tone
-    four = lambda t: to(t)[:, None, None, None]
-    picture = (picture * to(scene.tint)[:, :, None, None]).clamp(min=1e-4) ** four(scene.gamma)
-    picture = (picture - .5) * four(scene.contrast) + .5 + four(scene.brightness)
-    luma = (picture * torch.tensor([.299, .587, .114], dtype=dtype, device=device)[:, None, None]).sum(1, keepdim=True)
-    return _mix(picture, luma, gray).clamp(0, 1)
+    return _toned(picture, scene, gray)
 
+# %% ../../nbs/01_faces/07_camera.ipynb #5f20b546
 def develop(
     images: Tensor, # (B, 3, H, W) in 0 .. 1
     scene: Scene, # B photographs
@@ -97,7 +130,8 @@ def develop(
     for i, quality in enumerate(scene.quality.tolist()):
         if quality <= 0: continue
         pixels = images[i].permute(1, 2, 0).numpy()
+        if scene.gray[i] == 1: pixels = pixels[..., 0]
         with io.BytesIO() as file:
-            Image.fromarray(pixels[..., 0] if scene.gray[i] == 1 else pixels).save(file, "JPEG", quality=int(quality))
+            Image.fromarray(pixels).save(file, "JPEG", quality=int(quality))
             out[i] = torch.from_numpy(np.array(Image.open(file).convert("RGB"))).permute(2, 0, 1)
     return out

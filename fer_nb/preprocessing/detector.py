@@ -173,7 +173,7 @@ class _Prepared(_CloserLook):
         if shrink < 1:
             small = [max(1, round(height * shrink)), max(1, round(width * shrink))]
             images = TF.resize(images, small, antialias=True)
-        x = images.to(self.propose[0].weight)
+        x = images.to(next(self.parameters()))
         values = x if images.dtype == torch.uint8 else 255 * x
         return (values - 127.5).div(128).expand(-1, 3, -1, -1)
 

@@ -119,18 +119,30 @@ def schedule_figure(
     ax.legend(fontsize="small", loc="upper right")
     return fig
 
-# %% ../../nbs/05_training/00_objective.ipynb #65f2da4c
+# %% ../../nbs/05_training/00_objective.ipynb #4a3e18cd
 class Step(NamedTuple):
     """One step of training, just taken.
 
-    Tensors stay on the device: nobody waits for them unless somebody looks."""
-    n: int # steps taken, this one included: 1 … total
-    epoch: int # the epoch it belongs to: 1 … epochs
-    losses: dict[str, torch.Tensor] # 0-d: every term and "total", this process's share
-    grad_norm: torch.Tensor # 0-d, before clipping
-    lr: float # the learning rate of this step
-    batch: tuple # (x, y, …) on the device
-    output: Output # of the model on this batch, before the update, detached
-    model: nn.Module # the model itself
-    objective: nn.Module # the objective itself
-    total: int # steps planned
+    Tensors stay on the device: nobody waits for them unless somebody looks.
+
+    Args:
+        n: steps taken, this one included: 1 … total
+        epoch: the epoch it belongs to: 1 … epochs
+        losses: 0-d tensors: every term and "total", this process's share
+        grad_norm: 0-d tensor, before clipping
+        lr: the learning rate of this step
+        batch: (x, y, …) on the device
+        output: of the model on this batch, before the update, detached
+        model: the model itself
+        objective: the objective itself
+        total: steps planned"""
+    n: int
+    epoch: int
+    losses: dict[str, torch.Tensor]
+    grad_norm: torch.Tensor
+    lr: float
+    batch: tuple
+    output: Output
+    model: nn.Module
+    objective: nn.Module
+    total: int

@@ -57,13 +57,19 @@ def _given(name: str, head: str, value, logits: torch.Tensor, shape: tuple) -> t
     need(fits, name, f"shape {wanted}", tuple(value.shape))
     return value
 
-# %% ../../nbs/05_training/04_scores.ipynb #e5e49474
+# %% ../../nbs/05_training/04_scores.ipynb #2c0eceb8
 class Score(NamedTuple):
-    "How well a model does on a set; shares from 0 to 1."
-    accuracy: float # of all samples
-    balanced_accuracy: float # mean recall of the classes that are there
-    recall: np.ndarray # (K,) share of each class found; NaN for a class without samples
-    confusion: np.ndarray # (K, K) counts, row: true class, column: prediction
+    """How well a model does on a set; shares from 0 to 1.
+
+    Args:
+        accuracy: of all samples
+        balanced_accuracy: mean recall of the classes that are there
+        recall: (K,) share of each class that was found; NaN for a class without samples
+        confusion: (K, K) counts, row: true class, column: prediction"""
+    accuracy: float
+    balanced_accuracy: float
+    recall: np.ndarray
+    confusion: np.ndarray
 
 
 def score(

@@ -52,7 +52,7 @@ class Stills:
 
     def draw(self, runs: Sequence[Run], failed: Callable[[Exception], object]) -> None:
         "Draw the runs' last frames in a thread; `failed` hears of an error."
-        from fer_nb.embeddings import _png
+        from fer_nb.embeddings.pictures import _png
         runs = [run for run in runs if len(run)]
         def work():
             try: self.picture = _png(runs, -1)
@@ -169,11 +169,21 @@ class Transport:
 
 # %% ../../nbs/07_widgets/03_page.ipynb #7467fc70
 class Page(Transport, anywidget.AnyWidget):
-    "What a theatre's page is told, and what it says."
+    """What a theatre's page is told, and what it says.
+
+    Args:
+        runs: the trainings
+        build: makes them anew from (values, panels); None: they cannot be restarted
+        controls: what the reader may change
+        values: where the controls stand, for all panels
+        panels: what a panel has of its own, one dict each
+        config: what the page is told once"""
     _esm = Path(str(files("fer_nb") / "static" / "theatre.js"))
     _config, _status, _snapshot = (traitlets.Dict().tag(sync=True) for _ in range(3))
 
-    def __init__(self, runs, build, controls, values, panels, config):
+    def __init__(self, runs: Sequence[Run], build: Callable[[dict, list], Sequence[Run]] | None,
+                 controls: Sequence[Control], values: dict[str, Any],
+                 panels: list[dict[str, Any]], config: dict[str, Any]):
         self._build, self._controls, self._values, self._panels = build, controls, values, panels
         self._ready, self._away, self._closed = False, False, False
         self._snapped = -float("inf") # when the last snapshot was left, in seconds

@@ -20,7 +20,10 @@ __all__ = ['Turns', 'Trainer', 'Pulse']
 
 # %% ../../nbs/07_widgets/02_trainer.ipynb #c50d0551
 class Turns:
-    "Runs that advance one step each, in turn, and what became of them."
+    """Runs that advance one step each, in turn, and what became of them.
+
+    Args:
+        runs: the trainings"""
     def __init__(self, runs: Sequence[Run]):
         self.generation = -1 # another one: other runs
         self._replace(runs)

@@ -1,11 +1,6 @@
 "Balanced batches of several domains, alone, in `fit`, and shared out among processes."
-import os
 import pickle
-import socket
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +10,7 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from torchvision.transforms import v2
 
 import fer_nb.datasets as datasets
-from _ddp_balanced import DomainLoss, Linear, main as ddp_main
+from _ddp_balanced import DomainLoss, Linear, check as ddp_check
 from dataset_trees import GRAY
 import dataset_trees as trees
 from fer_nb.backbones import LeNetsPP
@@ -24,7 +19,6 @@ from fer_nb.training import Batches, Objective, fit
 from several import as_process
 
 quick = settings(max_examples=80, deadline=None, derandomize=True)
-here = Path(__file__).parents[1]
 sizes = st.lists(st.integers(1, 60), min_size=1, max_size=5)
 
 
@@ -286,21 +280,8 @@ def test_fit_resumes_inside_an_epoch(tmp_path):
     run(tmp_path / "parts", stop=9) # in the second epoch; the checkpoint is of step 8
     assert run(tmp_path / "parts").equal(whole)
 
-def test_two_processes(tmp_path):
-    from accelerate.state import AcceleratorState
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    runs = [subprocess.Popen([sys.executable, here / "_ddp_balanced.py", tmp_path], stderr=subprocess.PIPE, text=True,
-                             env={**env, "RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(2)]
-    AcceleratorState._reset_state(True)
-    try: ddp_main(tmp_path)
-    finally:
-        AcceleratorState._reset_state(True)
-        errors = [run.communicate(timeout=300)[1] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], errors
-    one, a, b = (torch.load(tmp_path / f"{name}.pt") for name in ("1_0", "2_0", "2_1"))
+def test_two_processes(ddp):
+    (a, b), one = ddp(ddp_check), ddp_check(0)
     assert one["length"] == a["length"] == b["length"] == 3 # 11 pictures, 4 per step
     rows = lambda batches: sorted(x for batch in batches for x in batch[0].flatten().tolist())
     for epoch in range(2):

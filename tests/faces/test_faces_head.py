@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 import build_head
 from fer_nb.faces import ACTION_UNITS, AU_NAMES, check_au, render, sample_identity, smoothstep
-from fer_nb.faces.head import _average_head
+from fer_nb.faces.head import _average_head, _halves, _shape_ways, _signed_pairs
 from fer_nb.files import data_file
 from packing import write_npz
 from some_faces import au_of, numbers, scene_of
@@ -144,7 +144,7 @@ def test_bad_action_units(au, says):
 
 
 def test_action_units_must_be_a_tensor():
-    with pytest.raises(TypeError, match="au: expected a tensor, got list"): check_au([[0.] * 18])
+    with pytest.raises(ValueError, match="au: expected a tensor, got list"): check_au([[0.] * 18])
 
 
 def test_macro_weights_by_hand(head):
@@ -182,3 +182,35 @@ def test_normals_against_the_definition(head):
 def test_smoothstep():
     assert_close(smoothstep(1., 3., torch.tensor([0., 1, 2, 3, 4])), torch.tensor([0., 0, .5, 1, 1]))
     assert_close(smoothstep(3., 1., torch.tensor([0., 2, 4])), torch.tensor([1., .5, 0]))
+
+
+# --- the parts a head is made of
+
+def test_pairs_of_opposites():
+    names = ["a-incr", "a-decr", "b-up", "b-down", "b-in", "b-out", "c"]
+    pairs, alone, called = _signed_pairs(names)
+    assert pairs == {"a-incr": "a-decr", "b-up": "b-down", "b-out": "b-in"} and alone == ["c"]
+    assert called == ("a", "b-up", "b-out", "c") # the stem where it is unique
+    ways = _shape_ways(names, torch.arange(7.)[:, None, None])
+    assert ways.flatten().tolist() == [0, 2, 5, 6, 1, 3, 4, -6]
+
+
+def test_halves_add_up():
+    x = torch.linspace(-1, 1, 9)[:, None]
+    halves = _halves({"jaw": torch.ones(9, 3), "blinkLeft": torch.ones(9, 3)}, x)
+    assert set(halves) == {"jaw", "jawLeft", "jawRight", "blinkLeft"}
+    assert_close(halves["jawLeft"] + halves["jawRight"], torch.ones(9, 3))
+    assert halves["jawLeft"][x[:, 0] > .12].eq(1).all() and halves["jawLeft"][x[:, 0] < -.12].eq(0).all()
+
+
+def test_rings_hold_every_triangle_three_times(head):
+    assert torch.equal(head.ring.bincount(), torch.full((len(head.triangles),), 3))
+    ends = torch.cat([head.ring_start[1:], torch.tensor([len(head.ring)])])
+    for v in (0, 100, len(head.vertices) - 1):
+        around = head.triangles[head.ring[head.ring_start[v]:ends[v]]]
+        assert (around == v).any(1).all() and len(around) == (head.triangles == v).sum()
+
+
+def test_a_head_is_no_weight_to_save(head):
+    assert list(head.state_dict()) == [] and not list(head.parameters())
+    assert head.mask_names == ("lips", "eyelids", "inside_mouth", "ears", "lid_line")

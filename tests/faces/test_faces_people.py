@@ -64,3 +64,16 @@ def test_people_keep_to_their_demographics():
     assert who.male.max() < .5 and (who.ancestry[:, 1] == 1).all()
     who = sample_identity(range(60), People(male=1., beard=1., age=(.4, .5)))
     assert who.male.min() > .5 and (who.beard.sum(1) > 0).all() and who.age.min() >= .4 and who.age.max() <= .5
+
+# seed -> melanin and the last number of the texture, which is drawn last: a woman with and one without make-up, a bearded man, one with stubble, a shaven one
+DRAWN = {0: (.119004, .054198), 2: (.287580, .935798), 1: (.742182, .689703), 3: (.378478, .915011), 10: (.330888, .285802)}
+
+@pytest.mark.parametrize("seed", DRAWN)
+def test_people_stay_who_they_are(seed):
+    who = sample_identity([seed])
+    torch.testing.assert_close(torch.stack([who.melanin[0], who.texture[0, 3]]), torch.tensor(DRAWN[seed]))
+
+def test_numbers_change_precision_and_whole_numbers_stay():
+    who = sample_identity([1, 2]).in_precision(torch.float64)
+    assert who.age.dtype == who.shape.dtype == torch.float64 and who.seed.dtype == who.hair_style.dtype == torch.int64
+    assert torch.equal(who.age.float(), sample_identity([1, 2]).age)

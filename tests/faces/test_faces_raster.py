@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from fer_nb.faces import (DISTANCE, FaceRenderer, Head, check_au, corner_weights, flow_gradient,
                           gather, project, rasterize, rotation, sample_identity, turn)
+from fer_nb.faces import raster
 from some_faces import HAVE_NUMBA, numbers, scene_of
 
 
@@ -153,3 +154,19 @@ def test_flow_gradient_is_the_derivative_of_an_area():
     (x0, y0), (x1, y1), (x2, y2) = screen[0, :, :2].tolist()
     expected = torch.tensor([[y2 - y1, x1 - x2], [y0 - y2, x2 - x0], [y1 - y0, x0 - x1]]) / 2
     assert_close(got[0, :, :2], expected, rtol=.03, atol=2.)
+
+
+def test_the_loop_needs_numba(monkeypatch):
+    monkeypatch.setattr(raster, "_compiled", lambda loop: None)
+    with pytest.raises(ValueError, match="compiled: expected numba"): rasterize(torch.zeros(1, 3, 3), torch.tensor([[0, 1, 2]]), 16, compiled=True)
+
+
+def test_both_ways_of_interpolating_agree(head, renderer, monkeypatch):
+    people, how = sample_identity(range(2)), scene_of(2, "wild_gray")
+    turned, screen = renderer.geometry(numbers(2, 2, 18) / 2, people, how, 64)
+    seen = rasterize(screen, head.triangles, 64)
+    ours = gather(head, turned, screen, seen)
+    monkeypatch.setattr(raster, "_compiled", lambda loop: None)
+    plain = gather(head, turned, screen, seen)
+    for name in ("index", "triangle", "part"): assert torch.equal(getattr(ours, name), getattr(plain, name))
+    for name in ("position", "normal"): assert (getattr(ours, name) - getattr(plain, name)).abs().mean() < 1e-5

@@ -104,8 +104,10 @@ def test_one_line_way(renderer):
     (lambda: render(torch.zeros(1, 18), sample_identity([0]), "lab_color", size=True), "size: .* got True"),
     (lambda: render(torch.zeros(2, 18), sample_identity([0]), "lab_color"), "identity: expected 2, one for each row of au, got 1"),
     (lambda: render(torch.zeros(1, 18), sample_identity([0]), scene_of(2)), "scene: expected 1, one for each row of au, got 2"),
+    (lambda: render(torch.zeros(1, 18), 7, "lab_color"), "identity: expected 1, one for each row of au, got int"), (lambda: FaceRenderer()(torch.zeros(1, 18), sample_identity([0]), None), "scene: expected 1, one for each row of au, got NoneType"),
+    (lambda: FaceRenderer().landmarks(torch.zeros(1, 18), sample_identity([0]), scene_of(), size=0), "size: expected a whole number of at least 1, got 0"), (lambda: render(torch.zeros(1, 18), sample_identity([0]), "lab_color", seed=-1), "seed: expected a whole number of at least 0, got -1"),
     (lambda: FaceRenderer(size=8), "size: expected a whole number of at least 16, got 8"), (lambda: FaceRenderer(samples=0), "samples: expected a whole number of at least 1, got 0"),
-    (lambda: FaceRenderer().mesh(torch.zeros(2, 18), sample_identity([0])), "identity: expected 2 people, one for each row of au, got 1")])
+    (lambda: FaceRenderer().mesh(torch.zeros(2, 18), sample_identity([0])), "identity: expected 2, one for each row of au, got 1")])
 def test_bad_calls(call, says):
     with pytest.raises(ValueError, match=says): call()
 

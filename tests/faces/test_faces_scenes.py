@@ -43,3 +43,16 @@ def test_a_domain_is_a_recipe_to_extend():
 @pytest.mark.parametrize("bad", [dict(blur=(1., .5)), dict(yaw=5), dict(key=(1,)), dict(background=((0, 0, 1), (1, 1, 0))), dict(native=(4, 64)), dict(noise="ab"), dict(blur=(float("nan"), 1))])
 def test_bad_domain(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))}: expected"): Domain("x", "y", **bad)
+
+@pytest.mark.parametrize("name, seed, yaw, quality, last", [("wild_color", 0, -.378789, 88, .115259), ("wild_color", 1, -.088480, 58, .444537),
+                                                            ("lab_color", 0, -.054113, 0, .574417), ("lab_color", 1, -.012640, 0, .611304)])
+def test_photographs_stay_what_they_are(name, seed, yaw, quality, last):
+    "The first number drawn, one in the middle and the corner of the background, which comes last."
+    scene = DOMAINS[name].sample([seed])
+    got = torch.stack([scene.pose[0, 0], scene.quality[0], scene.background[0, 2, 15, 15]])
+    torch.testing.assert_close(got, torch.tensor([yaw, quality, last]), atol=1e-5, rtol=0)
+
+def test_a_domain_says_what_it_is():
+    made = Domain("mine", "A test.", yaw=(0, 0))
+    assert made == replace(made) and hash(made) == hash(replace(made)) and repr(made).startswith("Domain(name='mine'")
+    assert isinstance(replace(made, gray=True), Domain) and made != replace(made, gray=True)

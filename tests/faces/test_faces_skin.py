@@ -8,6 +8,9 @@ from torch.testing import assert_close
 
 from fer_nb.faces import (AU_NAMES, DOMAINS, FaceRenderer, GBuffer, gather, photograph, rasterize,
                           sample_identity, shade)
+from fer_nb.faces.skin import (Finish, Relief, gloss, lit, occlusion, skin_albedo, special_regions,
+                               wrinkle_normal)
+from fer_nb.faces.surface import Lamps, Pixels, _AREAS
 from some_faces import numbers, scene_of
 
 
@@ -135,3 +138,90 @@ def test_light_at_fixed_points_passes_gradcheck():
     assert torch.autograd.gradcheck(lambda a, p: (light(a, p, g) * weights).sum(), inputs, fast_mode=True, atol=1e-4, rtol=1e-3)
     ours, fixed = (torch.autograd.grad((light(*inputs, g_) * weights).sum(), inputs) for g_ in (None, g))
     for a, b in zip(ours, fixed): assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+# --- the six steps
+
+def patch(n, y=7.0, x=.4, z=1., part=0):
+    "n pixels of a cheek, far from any hair."
+    at = lambda v: torch.full((n,), float(v))
+    forward = torch.tensor([0., 0, 1])[:, None].expand(3, n)
+    return Pixels(at(x), at(y), at(z), at(.5), at(-1), forward, torch.zeros(n, dtype=torch.int64), torch.full((n,), part, dtype=torch.uint8))
+
+def masks(n, **there): return {k: torch.full((n,), there.get(k, 0.)) for k in ("lips", "eyelids", "inside_mouth", "ears", "lid_line")}
+
+def lamps(n, light=(0., 0, 1), key=1., ambient=0., fill=0.):
+    way = torch.tensor(light)[:, None].expand(3, n)
+    half = torch.nn.functional.normalize(way + torch.tensor([0., 0, 1])[:, None], dim=0)
+    each = [torch.full((n,), v) for v in (key, ambient, fill)]
+    return Lamps(way, half, *each, *(axis[:, None].expand(3, n) for axis in torch.eye(3)))
+
+def smooth(n, **there): return Relief(patch(n).normal, torch.zeros(n), {k: torch.full((n,), there.get(k, 0.)) for k in _AREAS}, *torch.zeros(3, n))
+
+def person(n, **numbers):
+    own = dict(age=0., ruddy=0., freckles=0., shine=0.) | numbers
+    return {k: torch.full((n,), v) for k, v in own.items()} | dict(skin=torch.full((3, n), .5), hair=torch.full((3, n), .1), beard=torch.ones(3, n))
+
+def test_a_smooth_young_face_keeps_its_normals():
+    who = sample_identity([3])
+    who.age[:] = 0.
+    relief = wrinkle_normal(patch(4), torch.zeros(1, 2, 18), who, lamps(4), torch.zeros(2, 4))
+    assert_close(relief.normal, patch(4).normal)
+    assert relief.depth.abs().max() == 0
+
+def test_a_fold_tilts_the_normal_both_ways():
+    who, au = sample_identity([3]), torch.zeros(1, 2, 18)
+    au[..., AU_NAMES.index("AU4")] = 1.
+    x = torch.linspace(.03, .10, 40) # across the upright line between the brows
+    p = patch(40, y=7.5, z=1.3)._replace(x=x)
+    relief = wrinkle_normal(p, au, who, lamps(40), torch.full((2, 40), .5))
+    assert relief.normal[0].max() > .1 and relief.normal[0].min() < -.1 and relief.depth.max() > .3
+    assert_close(relief.normal.norm(dim=0), torch.ones(40))
+    assert relief.normal[0, :12].mean() > 0 > relief.normal[0, -20:-8].mean() # walls face each other
+
+def test_albedo_of_plain_skin_is_the_skin():
+    albedo, beard = skin_albedo(person(2), masks(2), smooth(2))
+    assert_close(albedo, torch.full((3, 2), .5))
+    assert (beard == 0).all()
+    red, _ = skin_albedo(person(2, ruddy=1.), masks(2), smooth(2, cheeks=1.))
+    assert_close(red[:, 0], .5 * (1 + torch.tensor([.06, -.13, -.11])))
+    bearded, beard = skin_albedo(person(2), masks(2), smooth(2, mustache=1.))
+    assert beard[0] == pytest.approx(.9) and bearded[0, 0] == pytest.approx(.9 * .115 + .1 * .5)
+    assert skin_albedo(person(1), masks(1, lips=1.), smooth(1, mustache=1.))[1] == 0 # nothing grows on lips
+
+def test_the_sky_is_seen_from_the_cheek_and_not_from_below_the_chin():
+    free, under = occlusion(patch(1), masks(1), smooth(1))
+    assert free == 1 and under == 0
+    hidden, under = occlusion(patch(1, y=6.0, x=0., z=.7), masks(1), smooth(1))
+    assert under == 1 and hidden == pytest.approx(.55)
+    assert occlusion(patch(1), masks(1, inside_mouth=1.), smooth(1))[0] == pytest.approx(.2)
+    assert occlusion(patch(1), masks(1), smooth(1, hollow=5.))[0] == pytest.approx(.2) # never less
+
+def test_gloss_has_two_lobes():
+    cosine = torch.tensor([1., .9, 0.])
+    shine, broad = gloss(person(3, shine=1.), smooth(3, oil=1.), cosine, torch.ones(3))
+    assert_close(broad, cosine ** 14)
+    assert_close(shine, (.035 + .02 + .06) * (cosine ** 14 + .7 * cosine ** 42))
+
+def test_special_regions_leave_plain_skin_alone():
+    plain = Finish(torch.full((3, 2), .5), torch.zeros(2), torch.ones(2))
+    call = lambda p, m: special_regions(p, m, torch.zeros(1, 2, 18), sample_identity([3]), plain, torch.ones(2), torch.ones(2))
+    for got, want in zip(call(patch(2), masks(2)), plain): assert torch.equal(got, want)
+    lips = call(patch(2), masks(2, lips=1.))
+    assert (lips.albedo[0] > 1.3 * lips.albedo[1]).all() and (lips.shine > 0).all() # red, and wet
+    lashes = call(patch(2, y=7.35), masks(2, lid_line=1.))
+    assert (lashes.albedo < .2).all()
+    white = call(patch(2, x=.40, y=7.287, z=1.2, part=1), masks(2))
+    pupil = call(patch(2, x=.309, y=7.287, z=1.2, part=1), masks(2))
+    assert white.albedo.min() > .3 and pupil.albedo.max() < .02
+
+def test_light_by_hand():
+    "A lamp in front: all of it; from the side only what creeps around, red most; from behind nothing."
+    finish = Finish(torch.ones(3, 1), torch.full((1,), .25), torch.ones(1))
+    add = lambda **how: lit(patch(1).normal, finish, lamps(1, **how), torch.zeros(1), torch.ones(1))[:, 0]
+    assert_close(add(), torch.full((3,), 1.25)) # scattered and mirrored
+    wrap = torch.tensor([.34, .20, .15])
+    assert_close(add(light=(1., 0, 0)), wrap / (1 + wrap) + .25)
+    assert_close(add(light=(0., 0, -1)), torch.full((3,), .25))
+    assert_close(add(key=0., ambient=.26, fill=.1), torch.full((3,), .2 + .1))
+    assert_close(lit(patch(1).normal, finish, lamps(1), torch.zeros(1), torch.full((1,), .5))[:, 0], torch.full((3,), .625))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from fer_nb.files import append_line, data_file, read_csv, read_lines, whole_file, write_csv, write_whole
+from fer_nb.files import append_line, data_file, make_folder, read_csv, read_lines, whole_file, write_csv, write_whole
 
 ROWS = [{"seed": 0, "name": "é\n"}, {"seed": 1, "name": "b"}, {"seed": 2, "name": "c"}]
 
@@ -111,3 +111,18 @@ def test_data_files():
         with pytest.raises(ValueError, match="name: expected a file of data_samples, got "): data_file(name)
     from fer_nb.wmnist import data_file as same
     assert same("digits.npz") == data_file("digits.npz")
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other limits")
+def test_the_longest_name_can_be_written(tmp_path):
+    name = "x" * 251 + ".png"
+    write_whole(tmp_path/name, b"whole")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"whole")]
+
+def test_a_folder_is_made_or_refused(tmp_path, monkeypatch):
+    assert make_folder(tmp_path/"a/b") == tmp_path/"a/b" and (tmp_path/"a/b").is_dir() and make_folder(str(tmp_path/"a")) == tmp_path/"a"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert make_folder("~/c") == tmp_path/"c"
+    (tmp_path/"file").write_text("mine")
+    for path in ("file", "file/deeper/still"):
+        with pytest.raises(ValueError, match="home: expected a folder, got the file .*file$"): make_folder(tmp_path/path, "home")
+    assert (tmp_path/"file").read_text() == "mine"

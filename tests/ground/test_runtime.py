@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fer_nb.runtime import evaluating, first_process, processes, random_state, rank, set_random_state
+from fer_nb.runtime import evaluating, first_process, processes, random_state, rank, set_random_state, torch_threads
 
 
 def test_every_module_keeps_its_own_mode():
@@ -55,3 +55,14 @@ def test_in_a_group(tmp_path, monkeypatch):
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
     try: assert (rank(), processes(), first_process()) == (0, 1, True)
     finally: torch.distributed.destroy_process_group()
+
+def test_threads_come_back():
+    before = torch.get_num_threads()
+    with pytest.raises(RuntimeError, match="inside"), torch_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise RuntimeError("inside")
+    assert torch.get_num_threads() == before
+    with torch_threads(None):
+        torch.set_num_threads(before + 2)
+    assert torch.get_num_threads() == before + 2 # as they are: nothing is put back
+    torch.set_num_threads(before)

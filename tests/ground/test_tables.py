@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 
 from fer_nb.files import append_line, read_lines
-from fer_nb.tables import fill, interval, markdown, paired, parallel, spread
+from fer_nb.tables import fill, finished, interval, markdown, paired, parallel, spread
 from waiting import wait_for
 
 numbers = st.lists(st.floats(-100, 100).map(lambda v: round(v, 3)), min_size=2, max_size=8)
@@ -82,6 +82,21 @@ def test_fill_keeps_the_order_of_jobs_and_foreign_rows(tmp_path):
     append_line(tmp_path/"rows.jsonl", {"no": "key"})
     rows = fill({"n=2": (tmp_path, 2), "n=1": (tmp_path, 1)}, counted, tmp_path/"rows.jsonl", 1, progress=False)
     assert list(rows) == ["n=2", "n=1"] and {"key": "other", "square": -1} in read_lines(tmp_path/"rows.jsonl")
+
+def test_fill_takes_rows_made_elsewhere(tmp_path):
+    jobs = {f"n={n}": (tmp_path, n) for n in (1, 2)}
+    rows = fill(jobs, counted, tmp_path/"rows.jsonl", 1, progress=False, done={"n=1": {"square": "elsewhere"}, "other": {}})
+    assert rows == {"n=1": {"square": "elsewhere"}, "n=2": {"square": 4}} and finished(tmp_path/"rows.jsonl") == {"n=2": {"square": 4}}
+    assert fill(jobs, counted, tmp_path/"rows.jsonl", 1, progress=False, done={})["n=1"] == {"square": 1} # what is in the file does not count then
+
+def test_finished_rows_are_the_newest(tmp_path):
+    for row in ({"key": "a", "n": 1}, {"key": "b"}, {"n": 2}, {"key": "a", "n": 3}): append_line(tmp_path/"rows.jsonl", row)
+    assert finished(tmp_path/"rows.jsonl") == {"a": {"n": 3}, "b": {}} and finished(tmp_path/"none") == finished(None) == {}
+
+def test_fill_says_what_it_does(tmp_path, capsys):
+    fill({"n=1": (tmp_path, 1)}, counted, workers=1, unit="training", title="table 1", say=lambda row: f"square {row['square']}")
+    err = capsys.readouterr().err
+    assert "table 1" in err and "1/1" in err and "training" in err and "square 1" in err
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
 def test_workers_are_counted(workers):

@@ -1,11 +1,8 @@
 "fit: an iterator of steps, its batches, what it refuses, several processes, half the bits."
 import math
-import os
 import random
-import socket
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,14 +13,13 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset, WeightedRandomSampler
 
-from _ddp_training import main as ddp_main
+from _ddp_training import check as ddp_check
 from _kill_training import Follow, Net
 from fer_nb.backbones import Output
 from fer_nb.centers import CenterLoss
 from fer_nb.training import Batches, Objective, Step, evaluate, fit, progress, staircase
 from training_parts import X, Y, Constant, data, net, same, state
 
-here = Path(__file__).parents[1]
 
 # ---------------------------------------------------------------- the iterator
 
@@ -311,21 +307,8 @@ def test_fit_refuses_accumulation():
 
 # ---------------------------------------------------------------- several processes, half the bits
 
-def test_two_processes_equal_one(tmp_path):
-    from accelerate.state import AcceleratorState
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    runs = [subprocess.Popen([sys.executable, here / "_ddp_training.py", tmp_path, tmp_path / "two"], stderr=subprocess.PIPE, text=True,
-                             env={**env, "RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(2)]
-    AcceleratorState._reset_state(True)
-    try: ddp_main(tmp_path, tmp_path / "one")
-    finally:
-        AcceleratorState._reset_state(True)
-        errors = [run.communicate(timeout=300)[1] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], errors
-    one, a, b = (torch.load(tmp_path / f"{name}.pt") for name in ("1_0", "2_0", "2_1"))
+def test_two_processes_equal_one(ddp, tmp_path):
+    (a, b), one = ddp(ddp_check, str(tmp_path / "two")), ddp_check(0, str(tmp_path / "one"))
     assert one["steps"] == a["steps"] == b["steps"] == 6
     for part in ("weights", "resumed", "restored"):
         assert same(a[part], b[part])
@@ -383,6 +366,6 @@ def test_closing_progress_closes_the_training():
 
 
 def test_import_is_quick():
-    code = "import sys, fer_nb.training; print([m for m in ('accelerate', 'matplotlib', 'sklearn') if m in sys.modules])"
+    code = "import sys, fer_nb.batches, fer_nb.embeddings, fer_nb.training; print([m for m in ('accelerate', 'matplotlib', 'sklearn') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -1,0 +1,15 @@
+"""Every table of the five papers: printed numbers as data, and one command that trains them."""
+from ..runtime import first_process
+from .costs import Sizing, sizing
+from .experiments import EXPERIMENTS, Cell, Experiment, find
+from .fitting import build, load_vggface, measure, objective, train
+from .report import collect, decimals, figures, markdown, show
+from .runner import run
+from .sets import check_data, needs, parts
+from .trainings import EMBEDDED, LOSSES, NETWORKS, SCALES, TRAININGS, Training, at_scale
+
+__all__ = [
+    "Cell", "EMBEDDED", "EXPERIMENTS", "Experiment", "LOSSES", "NETWORKS", "SCALES", "Sizing",
+    "TRAININGS", "Training", "at_scale", "build", "check_data", "collect", "decimals", "figures",
+    "find", "first_process", "load_vggface", "markdown", "measure", "needs", "objective", "parts",
+    "run", "show", "sizing", "train"]
