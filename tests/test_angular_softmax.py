@@ -1,12 +1,10 @@
-"Angular softmax: against plain-Python references and pytorch-metric-learning, as a head in a training loop, and its picture."
+"Angular softmax: against a plain-Python reference and pytorch-metric-learning, as a head, and its picture; tests/losses holds it to the contract of all losses."
 import copy
 import math
 from functools import partial
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -15,7 +13,8 @@ from torch.testing import assert_close
 from fer_nb.angular_softmax import AngularSoftmax, angle_figure, angular_logits, contested, udat_as
 from fer_nb.backbones import VGG16FC
 from fer_nb.grl import DomainAdversarial
-from reference import Largest, close, tensor, unit
+from loss_table import logits_angular
+from reference import Largest, close, tensor
 
 close = partial(close, least=1e-300)
 CASES = ["random", "single", "one_class", "many_classes", "far_side", "huge", "tiny", "near_parallel", "near_opposite"]
@@ -36,35 +35,6 @@ def make(case="random", B=11, d=3, K=5, seed=0):
     return x, y, w
 
 
-def reference(x, y, w, s, m, monotone=False):
-    "Logits, mean cross-entropy, its gradients for x and w: loops over Python floats, with an exact angle."
-    x, y, w = x.tolist(), y.tolist(), w.tolist()
-    B, K, d = len(x), len(w), len(x[0])
-    u, v = [unit(a) for a in x], [unit(a) for a in w]
-    logits, losses, for_x, for_w = [], [], [[0.] * d for _ in x], [[0.] * d for _ in w]
-    for i in range(B):
-        angle, cos = [], []
-        for k in range(K):
-            apart = math.sqrt(math.fsum((a - b) ** 2 for a, b in zip(u[i][0], v[k][0])))
-            along = math.sqrt(math.fsum((a + b) ** 2 for a, b in zip(u[i][0], v[k][0])))
-            angle.append(2 * math.atan2(apart, along)), cos.append(math.cos(angle[k]))          # keeps its digits at 0 and π
-        value, slope = [s * c for c in cos], [-s * math.sin(a) for a in angle]                  # and its derivative by the angle
-        if monotone and m and angle[y[i]] > math.pi - m: value[y[i]] = s * (cos[y[i]] - m * math.sin(m))
-        else: value[y[i]], slope[y[i]] = s * math.cos(angle[y[i]] + m), -s * math.sin(angle[y[i]] + m)
-        e = [math.exp(t - max(value)) for t in value]
-        p = [t / math.fsum(e) for t in e]
-        logits.append(value)
-        losses.append(max(value) - value[y[i]] + math.log(math.fsum(e)))
-        for k in range(K):
-            error = -math.fsum(p[j] for j in range(K) if j != y[i]) if k == y[i] else p[k]
-            sine = math.sin(angle[k])
-            for t in range(d):
-                side_x, side_w = (v[k][0][t] - cos[k] * u[i][0][t]) / sine, (u[i][0][t] - cos[k] * v[k][0][t]) / sine
-                for_x[i][t] -= error * slope[k] * side_x / u[i][1] / B
-                for_w[k][t] -= error * slope[k] * side_w / v[k][1] / B
-    return *map(tensor, (logits,)), math.fsum(losses) / B, tensor(for_x), tensor(for_w)
-
-
 def loss(x, y, w, s=64., m=.5, monotone=False): return F.cross_entropy(angular_logits(x, w, y, s, m, monotone), y)
 
 
@@ -73,7 +43,7 @@ def loss(x, y, w, s=64., m=.5, monotone=False): return F.cross_entropy(angular_l
 @pytest.mark.parametrize("case", CASES)
 def test_logits_loss_and_gradients_equal_the_reference(case, s, m, monotone):
     x, y, w = make(case)
-    logits, value, for_x, for_w = reference(x, y, w, s, m, monotone)
+    logits, value, for_x, for_w = logits_angular(x, y, w, s, m, monotone)
     x.requires_grad_(), w.requires_grad_()
     assert_close(angular_logits(x, w, y, s, m, monotone), logits, rtol=1e-10, atol=1e-12)
     mine = loss(x, y, w, s, m, monotone)
@@ -202,42 +172,6 @@ def test_agrees_with_pytorch_metric_learning(degrees, s):
     assert compared > 100
 
 
-# ---- numbers and transforms
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_low_precision_counts_in_float32(dtype):
-    x, y, _ = make(B=300)
-    head = AngularSoftmax(3, 5)
-    low = x.to(dtype).requires_grad_()
-    wide = low.detach().float().requires_grad_()
-    expected = F.cross_entropy(head(wide, y), y)
-    for context in (torch.autocast("cpu", dtype=torch.bfloat16), torch.autocast("cpu", enabled=False)):
-        with context: logits = head(low, y)
-        value = F.cross_entropy(logits, y)
-        assert logits.dtype == torch.float32
-        assert_close(value, expected, rtol=0, atol=0)
-        assert_close(torch.autograd.grad(value, low)[0], torch.autograd.grad(expected, wide, retain_graph=True)[0].to(dtype), rtol=0, atol=0)
-    assert head.to(dtype)(low, y).dtype == torch.float32
-    assert angular_logits(x, head.weight).dtype == torch.float64
-
-
-def test_compiled_equals_eager():
-    x, y, w = make()
-    x.requires_grad_(), w.requires_grad_()
-    for monotone in (False, True):
-        function = lambda x, w: loss(x, y, w, 8., .5, monotone)
-        compiled = torch.compile(function, fullgraph=True, backend="inductor" if monotone else "aot_eager")
-        assert_close(function(x, w), compiled(x, w))
-        for a, b in zip(*(torch.autograd.grad(f(x, w), (x, w)) for f in (function, compiled))): assert_close(a, b)
-
-
-def test_functional_transforms():
-    x, y, w = make()
-    leaf = x.clone().requires_grad_()
-    per_sample = torch.func.vmap(torch.func.grad(lambda x, y: loss(x[None], y[None], w)))(x, y)
-    assert_close(per_sample / len(x), torch.autograd.grad(loss(leaf, y, w), leaf)[0])
-
-
 def test_nothing_larger_than_the_logits():
     "The largest tensor that the forward and backward pass ever make."
     for B, K, d in ((64, 50, 40), (10, 200, 40)):
@@ -296,35 +230,6 @@ def test_the_margin_can_give_the_answer_away():
     assert loss(x, y, w, monotone=True) > 10 and abs(loss(x, y, w, m=0.).item() - math.log(4)) < 1e-12
 
 
-def train(share, wrap):
-    "Three steps of SGD on this process's share."
-    torch.manual_seed(0)
-    network = wrap(nn.Linear(4, 3).double())
-    head = wrap(AngularSoftmax(3, 5, s=8.).double())
-    optimizer = torch.optim.SGD([*network.parameters(), *head.parameters()], lr=.1)
-    for step in range(3):
-        g = torch.Generator().manual_seed(step)
-        x, y = torch.randn(8, 4, generator=g, dtype=torch.float64), torch.randint(5, (8,), generator=g)
-        value = F.cross_entropy(head(network(x[share]), y[share]), y[share])
-        optimizer.zero_grad(); value.backward(); optimizer.step()
-    return [p.detach().clone() for p in (*network.parameters(), *head.parameters())]
-
-
-def worker(rank, store, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    torch.save(train(slice(rank * 4, rank * 4 + 4), nn.parallel.DistributedDataParallel), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
-
-
-def test_two_processes_equal_one(tmp_path):
-    mp.spawn(worker, args=(tmp_path / "store", tmp_path), nprocs=2)
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    for ours, theirs, alone in zip(first, second, train(slice(None), lambda m: m)):
-        assert torch.equal(ours, theirs)
-        assert_close(ours, alone, rtol=1e-10, atol=1e-12)
-
-
 # ---- the picture
 
 def fan(degrees): return tensor([[math.sin(math.radians(degrees) / 2), math.cos(math.radians(degrees) / 2)], [-math.sin(math.radians(degrees) / 2), math.cos(math.radians(degrees) / 2)]])
@@ -367,38 +272,38 @@ def test_angle_figure_draws_it():
 
 X, Y, W = torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), torch.zeros(5, 3)
 BAD = [
-    (lambda: angular_logits(X[0], W), ValueError, r"x: expected non-empty features \(B, d\), got shape \(3,\)"),
-    (lambda: angular_logits(X[:0], W), ValueError, r"x: .*got shape \(0, 3\)"),
-    (lambda: angular_logits(X[None], W, Y), ValueError, r"x: .*got shape \(1, 4, 3\)"),
-    (lambda: angular_logits(X.long(), W), ValueError, "x: expected a floating-point dtype, got torch.int64"),
-    (lambda: angular_logits(X.tolist(), W), TypeError, "x: expected a tensor, got list"),
-    (lambda: angular_logits(X, W.numpy()), TypeError, "weight: expected a tensor, got ndarray"),
-    (lambda: angular_logits(X, W[0]), ValueError, r"weight: expected non-empty class vectors \(K, d\), got shape \(3,\)"),
-    (lambda: angular_logits(X, W[:0]), ValueError, r"weight: .*got shape \(0, 3\)"),
-    (lambda: angular_logits(X, W.int()), ValueError, "weight: expected a floating-point dtype, got torch.int32"),
-    (lambda: angular_logits(X, W[:, :2]), ValueError, "x: expected features of the class vectors' dimension 2, got 3"),
-    (lambda: angular_logits(X, W, [0] * 4), TypeError, "y: expected a tensor or None, got list"),
-    (lambda: angular_logits(X, W, Y.float()), ValueError, "y: expected class numbers of dtype torch.int64, got torch.float32"),
-    (lambda: angular_logits(X, W, F.one_hot(Y, 5)), ValueError, r"y: expected one label per feature, shape \(4,\), got \(4, 5\)"),
-    (lambda: angular_logits(X, W, Y[:2]), ValueError, r"y: .*got \(2,\)"),
-    (lambda: angular_logits(X, W, Y + 5), ValueError, "y: expected labels from 0 to 4, got 5 to 5"),
-    (lambda: angular_logits(X, W, Y - 1), ValueError, "y: expected labels from 0 to 4, got -1 to -1"),
-    (lambda: angular_logits(X, W, Y, s=0), ValueError, "s: expected a finite number above 0, got 0"),
-    (lambda: angular_logits(X, W, Y, s=float("inf")), ValueError, "s: .*got inf"),
-    (lambda: angular_logits(X, W, Y, m=28.6), ValueError, "m: expected a margin in radians, at least 0 and less than π, got 28.6"),
-    (lambda: angular_logits(X, W, Y, m=-.1), ValueError, "m: .*got -0.1"),
-    (lambda: angular_logits(X, W, Y, m=float("nan")), ValueError, "m: .*got nan"),
-    (lambda: AngularSoftmax(0, 5), ValueError, "in_features: expected a whole number of at least 1, got 0"),
-    (lambda: AngularSoftmax(3, 2.5), ValueError, "num_classes: expected a whole number of at least 1, got 2.5"),
-    (lambda: AngularSoftmax(3, True), ValueError, "num_classes: .*got True"),
-    (lambda: AngularSoftmax(3, 5, s=-1), ValueError, "s: expected a finite number above 0, got -1"),
-    (lambda: AngularSoftmax(3, 5, m=math.pi), ValueError, "m: expected a margin in radians"),
-    (lambda: AngularSoftmax(2, 5)(X), ValueError, "x: expected features of the class vectors' dimension 2, got 3"),
-    (lambda: AngularSoftmax(3, 5)(X, Y + 7), ValueError, "y: expected labels from 0 to 4, got 7 to 7"),
-    (lambda: contested(W), ValueError, r"weight: expected at least two class vectors \(K, 2\) in the plane, got shape \(5, 3\)"),
-    (lambda: contested(W[:1, :2]), ValueError, r"weight: .*got shape \(1, 2\)"),
-    (lambda: angle_figure(fan(90), x=X[:, :2]), ValueError, "y: expected together with x, got only one of the two"),
-    (lambda: angle_figure(fan(90), m=4.), ValueError, "m: expected a margin in radians"),
+    (lambda: angular_logits(X[0], W), r"x: expected a tensor \(B, d\), got shape \(3,\)"),
+    (lambda: angular_logits(X[:0], W), r"x: .*got shape \(0, 3\)"),
+    (lambda: angular_logits(X[None], W, Y), r"x: .*got shape \(1, 4, 3\)"),
+    (lambda: angular_logits(X.long(), W), "x: expected a floating-point dtype, got torch.int64"),
+    (lambda: angular_logits(X.tolist(), W), "x: expected a tensor .B, d., got list"),
+    (lambda: angular_logits(X, W.numpy()), "weight: expected a tensor .K, d., got ndarray"),
+    (lambda: angular_logits(X, W[0]), r"weight: expected a tensor \(K, d\), got shape \(3,\)"),
+    (lambda: angular_logits(X, W[:0]), r"weight: .*got shape \(0, 3\)"),
+    (lambda: angular_logits(X, W.int()), "weight: expected a floating-point dtype, got torch.int32"),
+    (lambda: angular_logits(X, W[:, :2]), "x: expected features of the class vectors' dimension 2, got 3"),
+    (lambda: angular_logits(X, W, [0] * 4), "y: expected a tensor, got list"),
+    (lambda: angular_logits(X, W, Y.float()), "y: expected class numbers of dtype torch.int64, got torch.float32"),
+    (lambda: angular_logits(X, W, F.one_hot(Y, 5)), r"y: expected one label per feature, shape \(4,\), got \(4, 5\)"),
+    (lambda: angular_logits(X, W, Y[:2]), r"y: .*got \(2,\)"),
+    (lambda: angular_logits(X, W, Y + 5), "y: expected labels from 0 to 4, got 5 to 5"),
+    (lambda: angular_logits(X, W, Y - 1), "y: expected labels from 0 to 4, got -1 to -1"),
+    (lambda: angular_logits(X, W, Y, s=0), "s: expected a finite number above 0, got 0"),
+    (lambda: angular_logits(X, W, Y, s=float("inf")), "s: .*got inf"),
+    (lambda: angular_logits(X, W, Y, m=28.6), "m: expected a margin in radians, at least 0 and less than π, got 28.6"),
+    (lambda: angular_logits(X, W, Y, m=-.1), "m: .*got -0.1"),
+    (lambda: angular_logits(X, W, Y, m=float("nan")), "m: .*got nan"),
+    (lambda: AngularSoftmax(0, 5), "in_features: expected a whole number of at least 1, got 0"),
+    (lambda: AngularSoftmax(3, 2.5), "num_classes: expected a whole number of at least 1, got 2.5"),
+    (lambda: AngularSoftmax(3, True), "num_classes: .*got True"),
+    (lambda: AngularSoftmax(3, 5, s=-1), "s: expected a finite number above 0, got -1"),
+    (lambda: AngularSoftmax(3, 5, m=math.pi), "m: expected a margin in radians"),
+    (lambda: AngularSoftmax(2, 5)(X), "x: expected features of the class vectors' dimension 2, got 3"),
+    (lambda: AngularSoftmax(3, 5)(X, Y + 7), "y: expected labels from 0 to 4, got 7 to 7"),
+    (lambda: contested(W), r"weight: expected a tensor \(K, 2\), got shape \(5, 3\)"),
+    (lambda: contested(W[:1, :2]), r"weight: expected at least two class vectors, got 1"),
+    (lambda: angle_figure(fan(90), x=X[:, :2]), "y: expected both, x and y, or neither, got only one"),
+    (lambda: angle_figure(fan(90), m=4.), "m: expected a margin in radians"),
 ]
 
 
@@ -468,5 +373,5 @@ def test_udat_as_refuses(call, name):
 
 @pytest.mark.parametrize("number", range(len(BAD)))
 def test_bad_input_is_named(number):
-    call, error, message = BAD[number]
-    with pytest.raises(error, match=message): call()
+    call, message = BAD[number]
+    with pytest.raises(ValueError, match=message): call()
