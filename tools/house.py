@@ -54,8 +54,9 @@ def measured(path):
 
 
 def imported(tree, package):
-    "Modules below fer_nb that a module imports, as (dotted name, whether at module level)."
+    "Modules below fer_nb that a module imports, as (dotted name, whether at module level when it runs)."
     inside = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) for n in ast.walk(f)}
+    inside |= {id(n) for f in ast.walk(tree) if isinstance(f, ast.If) and ast.unparse(f.test) == 'TYPE_CHECKING' for n in ast.walk(f)}
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import): names = [a.name for a in node.names]

@@ -46,7 +46,7 @@ def _planned(
     "torchvision's network without numbers in its layers, and what is left of an image at its end."
     from torchvision import models
     with torch.device("meta"):
-        net = models.get_model(name, **({} if name == "resnet18" else {"dropout": dropout}))
+        net: Any = models.get_model(name, **({} if name == "resnet18" else {"dropout": dropout}))
         # 4 pixels a step at 227; smaller images in proportion, or nothing would be left of them
         if name == "alexnet": net.features[0].stride = (max(1, round(4 * in_size / 227)),) * 2
         full = side = net.avgpool.output_size[0]
@@ -57,7 +57,7 @@ def _planned(
 
 # %% ../../nbs/04_backbones/01_faces.ipynb #1a49dc39
 def _rebuilt(
-    layer: nn.Module, # a layer without numbers
+    layer: Any, # a layer without numbers
     width: float, # multiplies its channels
     full: int, # side of the map that a linear layer was made for
     side: int, # side of the map that it gets
@@ -118,7 +118,12 @@ def _check_planes(images: torch.Tensor, in_size: int) -> None:
 
 # %% ../../nbs/04_backbones/01_faces.ipynb #a6d58db1
 class Backbone(nn.Module):
-    "What the papers' networks share: `features`, `avgpool`, `fc` to the embedding; `classifier`."
+    """What the papers' networks share: `features`, `avgpool`, `fc` to the embedding; `classifier`.
+
+    Args:
+        num_classes: classes of the linear head
+        feat_dim: length of the embedding; None: the network says it itself
+        in_size: side of the images"""
     features: nn.Module
     avgpool: nn.Module
     fc: nn.Module

@@ -52,7 +52,13 @@ def initialise(
 
 # %% ../../nbs/04_backbones/00_lenets.ipynb #4d289616
 class GrayBackbone(nn.Module):
-    "What networks for gray images share: `features`, `embed` behind them, and a `classifier`."
+    """What networks for gray images share: `features`, `embed` behind them, and a `classifier`.
+
+    Args:
+        num_classes: classes of the linear head
+        feat_dim: length of the embedding
+        in_size: side of the images
+        smallest: side that the layers need at least"""
     features: nn.Module
     embed: nn.Module
     classifier: nn.Module

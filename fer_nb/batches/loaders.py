@@ -108,7 +108,7 @@ class ListBatches(Source):
         batches: has a length and can be iterated again and again"""
     def __init__(
         self,
-        batches, # has a length and can be iterated again and again
+        batches: Any, # has a length and can be iterated again and again
     ):
         self.batches, self.seed = batches, 0
 
@@ -131,7 +131,7 @@ class ListBatches(Source):
 
 # %% ../../nbs/00_ground/05_batches/01_loaders.ipynb #18f14995
 def as_source(
-    batches, # a Source, a DataLoader, or a list of (x, y, …) batches
+    batches: Any, # a Source, a DataLoader, or a list of (x, y, …) batches
     seed: int = 0, # added to the source's own
     device: str | torch.device = "cpu", # where the training runs
 ) -> Source:

@@ -9,7 +9,7 @@ import base64
 import io
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -202,7 +202,7 @@ class _Shown(_Answering):
 
 # %% ../../nbs/01_faces/13_studio.ipynb #70761707
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _one_thread() -> Generator[None]:
     "A second thread waits longer than it helps a small picture, above all beside a browser."
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
