@@ -251,7 +251,7 @@ def main(
         verb = args.pop("verb")
         verbs = {"lab": lab, "wmnist": wmnist, "reproduce": reproduce, "doctor": doctor}
         status = verbs[verb](**args)
-        return status if isinstance(status, int) else 0 # the rows of wmnist are for whoever calls it
+        return status if isinstance(status, int) else 0 # rows of wmnist are for its callers
     except (ValueError, OSError) as e:
         print(f"fer_nb: {e}", file=sys.stderr)
         return 2

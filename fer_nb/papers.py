@@ -206,7 +206,8 @@ def wild_race(
 ) -> Any: # a `Theatre`: display it
     "Losses trained side by side from one start, drawn live (needs the lab extra)"
     from fer_nb.widgets import Choice, Slider, race
-    r, profiles = Recipe(**settings), ["balanced", "mild", "severe", "longtail", "step"]
+    r: Any = Recipe(**settings)
+    profiles = ["balanced", "mild", "severe", "longtail", "step"]
     controls = [
         Choice("loss", "loss", list(LOSSES), losses[0]),
         Choice("profile", "imbalance", profiles, r.profile),

@@ -148,7 +148,8 @@ class Backbone(nn.Module):
 # %% ../../nbs/04_backbones/01_faces.ipynb #ed288531
 class TappedBackbone(Backbone):
     "A backbone whose embedding is what its `taps` make of every pooling and of `fc`."
-    taps: nn.ModuleList
+    features: Any # layers, one after the other
+    taps: Any # a module per pooling, and one behind `fc`
 
     def maps(
         self,
