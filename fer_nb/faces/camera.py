@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['photograph', 'develop']
 
-# %% ../../nbs/01_faces/07_camera.ipynb #c7386841
+# %% ../../nbs/01_faces/07_camera.ipynb #27c8d123
 import io
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +21,18 @@ from .raster import GBuffer, flow_gradient
 from .scenes import Scene
 from .surface import _at_pixels, _blend
 
-# %% ../../nbs/01_faces/07_camera.ipynb #5d80876d
+# %% ../../nbs/01_faces/07_camera.ipynb #c3c4930a
+@dataclass(frozen=True)
+class _Development:
+    "How meter and film work; light without unit, 1 = white."
+    gray: float = .32 # mean light of a face that is exposed as it is
+    follow: float = .62 # how far the meter follows a face (1: all faces equally bright)
+    white: float = 6. # light that is still told from white
+    gain: float = 1.25
+    gamma: float = 2.2 # of the display
+
+_CAMERA = _Development()
+
 def _exposed(color: Tensor, g: GBuffer, exposure: Tensor) -> Tensor: # (3, P)
     "Light as the meter sets it, in the units of the film."
     face, (x, y, z) = g.index[:, 0], g.position.unbind(1)
@@ -28,11 +40,13 @@ def _exposed(color: Tensor, g: GBuffer, exposure: Tensor) -> Tensor: # (3, P)
     luminance = color @ color.new_tensor([.2126, .7152, .0722])
     def total(t): return color.new_zeros(len(exposure)).index_add(0, face, t)
     mean = (total(luminance * metered) + 1e-4) / (total(metered) + 1e-3)
-    return color.T * _at_pixels((exposure * (.32 / mean) ** .62)[:, None], face)
+    return color.T * _at_pixels((exposure * (_CAMERA.gray / mean) ** _CAMERA.follow)[:, None], face)
 
+# %% ../../nbs/01_faces/07_camera.ipynb #c072f1d9
 def _film(light: Tensor) -> Tensor: # 0 … about 1
     "The curve of the film: bright light is compressed, and the display's gamma undone."
-    return (light * (1 + light / 6) / (1 + light) * 1.25).clamp(min=1e-5) ** (1 / 2.2)
+    bent = light * (1 + light / _CAMERA.white) / (1 + light) * _CAMERA.gain
+    return bent.clamp(min=1e-5) ** (1 / _CAMERA.gamma)
 
 # %% ../../nbs/01_faces/07_camera.ipynb #43cb6579
 def _before_wall(film: Tensor, g: GBuffer, background: Tensor) -> Tensor: # (B, 3, S, S)

@@ -78,20 +78,38 @@ def _styles_of(identity: Identity, dtype: torch.dtype) -> Tensor: # (B, 8)
     "The styles of B people, as rows."
     return _style_table(identity.hair_style.device)[identity.hair_style].to(dtype)
 
-# %% ../../nbs/01_faces/05_hair.ipynb #fcadc85f
+# %% ../../nbs/01_faces/05_hair.ipynb #e30358ee
+@dataclass(frozen=True)
+class _Shell:
+    "How hair lies; decimeters and radians, heights on the average head."
+    axis: float = .45 # z of the axis around which angles are measured
+    hang_axis: float = .30 # z of the axis around which long hair hangs
+    crown: tuple = (7.55, 8.3) # y: from thickness at the sides to that on the crown
+    lumps: tuple = (.05, .10) # share by which thickness varies: always, and more with curls
+    nape: tuple = (6.85, 6.30) # y: a bob turns in from there to there
+    curtain: tuple = (7.9, 7.5) # y: hair lies on the head above, hangs below
+    ears: tuple = (.95, 1.25) # angle: free in front of it, hanging behind
+    thickest: float = .55 # hair stands off no farther
+    rim: float = .18 # over which the edge rises to full thickness
+    fur: float = .045 # how far a dense beard lifts
+
+_SHELL = _Shell()
+
+# %% ../../nbs/01_faces/05_hair.ipynb #52cd5f7b
 def _thickness(s: _Styles, y: Tensor, lumps: Tensor, volume: Tensor) -> Tensor: # (B, V), dm
     "How thick hair lies: from the sides to the crown, with locks where it curls."
-    crown = smoothstep(7.55, 8.3, y)
-    return (s.top * crown + s.side * (1 - crown)) * volume * (1 + (.05 + .10 * s.curl) * lumps)
+    crown, (always, curly) = smoothstep(*_SHELL.crown, y), _SHELL.lumps
+    uneven = 1 + (always + curly * s.curl) * lumps
+    return (s.top * crown + s.side * (1 - crown)) * volume * uneven
 
 def _curtain(s: _Styles, head: Head, angle: Tensor, lumps: Tensor) -> Tensor: # (B, V), dm
     "How far a curtain of hair stands off neck and ears."
     x, y, z = head.vertices.unbind(1)
-    out = torch.stack([x, z - .30]) # from the axis around which hair hangs
+    out = torch.stack([x, z - _SHELL.hang_axis])
     outward = (head.base_normals[:, [0, 2]].T * _unit(out)).sum(0)
-    narrow = 1 - .16 * smoothstep(6.85, 6.30, y) * (s.bottom > 6) # a bob turns in
+    narrow = 1 - .16 * smoothstep(*_SHELL.nape, y) * (s.bottom > 6) # a bob turns in
     hang = (s.radius * narrow + .02 * lumps * s.curl - out.norm(dim=0)) / outward.clamp(min=.4)
-    hanging = s.long * smoothstep(7.9, 7.5, y) * smoothstep(.95, 1.25, angle.abs())
+    hanging = s.long * smoothstep(*_SHELL.curtain, y) * smoothstep(*_SHELL.ears, angle.abs())
     return hang * (hanging * smoothstep(.1, .5, outward))
 
 def _fur(identity: Identity, head: Head) -> Tensor: # (B, V)
@@ -103,7 +121,7 @@ def _fur(identity: Identity, head: Head) -> Tensor: # (B, V)
                          for i, name in enumerate(("mustache", "goatee", "beard"))]).amax(0)
     return grown * smoothstep(.3, .6, z) * (1 - head.mask_lips) * (1 - head.mask_inside_mouth)
 
-# %% ../../nbs/01_faces/05_hair.ipynb #4cf9779b
+# %% ../../nbs/01_faces/05_hair.ipynb #bcda8d48
 def hair_shell(
     head: Head,
     identity: Identity, # B people
@@ -112,7 +130,7 @@ def hair_shell(
 
     Surfaces are lifted along the average head's normals."""
     (x, y, z), B, V = head.vertices.unbind(1), len(identity), len(head.vertices)
-    angle, skin = torch.atan2(x, z - .45), (head.part == 0).to(x.dtype)
+    angle, skin = torch.atan2(x, z - _SHELL.axis), (head.part == 0).to(x.dtype)
     s = _Styles(*(c[:, None] for c in _styles_of(identity, x.dtype).unbind(1)))
     edge = _hair_edge(angle.repeat(B), y.repeat(B), identity.hair_style.repeat_interleave(V),
                       identity.hairline.to(x.dtype).repeat_interleave(V)).view(B, V)
@@ -120,9 +138,10 @@ def hair_shell(
     lumps = _look_up(noise, torch.sin(angle * 2), torch.cos(y * 4))[0]
     thick = _thickness(s, y, lumps, identity.volume[:, None].to(x.dtype))
     hanging = _curtain(s, head, angle, lumps)
-    lift = torch.where(hanging > thick, hanging, thick).clamp(max=.55)
-    lift = lift * smoothstep(.0, .18, edge - .07 * s.long * smoothstep(7.7, 7.3, y))
-    lift = lift * (1 - head.mask_ears * s.long) + .045 * smoothstep(.45, 1., _fur(identity, head))
+    lift = torch.where(hanging > thick, hanging, thick).clamp(max=_SHELL.thickest)
+    lift = lift * smoothstep(.0, _SHELL.rim, edge - .07 * s.long * smoothstep(7.7, 7.3, y))
+    bearded = _SHELL.fur * smoothstep(.45, 1., _fur(identity, head))
+    lift = lift * (1 - head.mask_ears * s.long) + bearded
     return lift * skin, smoothstep(-.03, .03, edge) * skin
 
 # %% ../../nbs/01_faces/05_hair.ipynb #1067b5ad
@@ -137,14 +156,15 @@ class _Strands(NamedTuple):
     curly: Tensor # (N,) 1 where it has no strands to see
     parted: Tensor # (N,) 1 above the ears where it is combed away from a parting
 
-# %% ../../nbs/01_faces/05_hair.ipynb #0566fb48
+# %% ../../nbs/01_faces/05_hair.ipynb #e9411f79
 def _strands(p: Pixels, s: _Styles, lamps: Lamps, place: Tensor) -> _Strands:
     "Comb the hair: patterns of strands and locks along the way it falls."
     x, y, z = p.x, p.y, p.z
     mottle, pores = _noise_at(p, slice(0, 2), place)
     parted = ((s.parting != 0) & (y > 7.5)).to(x.dtype)
     hanging, curly = s.long * smoothstep(7.9, 7.4, y), smoothstep(.5, 1., s.curl)
-    rounder = _unit(lamps.right * x + lamps.ahead * (z - .3)) # than ears and neck below it
+    # a curtain of hair is rounder than the ears and neck below it
+    rounder = _unit(lamps.right * x + lamps.ahead * (z - _SHELL.hang_axis))
     combed = _blend(p.angle * .53, z * 1.4 + .86 * y, parted)
     combed = combed + .03 * torch.sin(y * 12 + 3 * mottle) * s.curl
     fine, lock = _look_up(_noise_sheet(x.device)[:, 3:], _wrapped(combed + place[3]),

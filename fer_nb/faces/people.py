@@ -34,11 +34,11 @@ class _Rows:
         rows = [index] if isinstance(index, int) else index
         return type(self)(**{name: t[rows] for name, t in self._columns().items()})
 
-# %% ../../nbs/01_faces/02_people.ipynb #0cecbfd1
+# %% ../../nbs/01_faces/02_people.ipynb #5a48efa2
 class _Batch(_Rows):
     "A dataclass whose fields are tensors with the batch first: index it, join it, move it."
     def to(self: Batch, device: torch.device | str) -> Batch:
-        "The same batch on another device."
+        "The same batch on that device."
         return type(self)(**{name: t.to(device) for name, t in self._columns().items()})
 
     def in_precision(self: Batch, dtype: torch.dtype) -> Batch:
@@ -48,7 +48,7 @@ class _Batch(_Rows):
 
     @classmethod
     def cat(cls: type[Batch], batches: Sequence[Batch]) -> Batch:
-        "Several batches, one after the other."
+        "All batches, one after the other."
         parts = [b._columns() for b in batches]
         return cls(**{name: torch.cat([p[name] for p in parts]) for name in parts[0]})
 

@@ -6,7 +6,7 @@
 __all__ = ['Relief', 'wrinkle_normal', 'skin_albedo', 'occlusion', 'gloss', 'Finish',
            'special_regions', 'lit', 'shade']
 
-# %% ../../nbs/01_faces/06_skin.ipynb #31e56646
+# %% ../../nbs/01_faces/06_skin.ipynb #9d06fe8b
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,8 +20,9 @@ from .head import AU_NAMES, check_au, smoothstep
 from .people import Identity
 from .raster import GBuffer, rotation
 from .scenes import Scene
-from .surface import (Lamps, Pixels, _AREAS, _FACE, _at_pixels, _blend, _brow_sheet,
-    _dot, _face_sheets, _faces_at, _folded_sheets, _lamps, _look_up, _noise_at, _tone, _unit)
+from fer_nb.faces.surface import (Lamps, Pixels, _AREAS, _BROW, _FACE, _at_pixels, _blend,
+    _brow_sheet, _dot, _face_sheets, _faces_at, _folded_sheets, _lamps, _look_up, _noise_at, _tone,
+    _unit)
 
 # %% ../../nbs/01_faces/06_skin.ipynb #918dc5e1
 _SKIN_TONES = ((.90, .62, .49), (.75, .46, .33), (.55, .305, .195), (.33, .172, .102),
@@ -160,15 +161,15 @@ def _lips_and_lids(albedo: Tensor, y: Tensor, masks: list[Tensor], identity: Ide
     shadow = 1 - .45 * makeup * eyelids * (1 - lash)
     return albedo * ((1 - .93 * lash) * shadow), .10 * lip * (.5 + .5 * makeup)
 
-# %% ../../nbs/01_faces/06_skin.ipynb #5ee5f873
+# %% ../../nbs/01_faces/06_skin.ipynb #ad02726e
 def _brows(albedo: Tensor, ax: Tensor, y: Tensor, identity: Identity, face: Tensor) -> Tensor:
     "Lay the brow's hairs over the skin, (3, N); they sit on the skin and move with it."
-    variant = (identity.texture[:, 2:3] * 4).floor().clamp(0, 3)
+    variant = (identity.texture[:, 2:3] * _BROW.variants).floor().clamp(0, _BROW.variants - 1)
     width, arch, tilt, raised, density, variant, *hair = _at_pixels(
         torch.cat([identity.brow, variant, identity.hair_color], 1), face)
-    along = (ax - .105) / .42 # 0 at the inner end, 1 at the outer
-    arched = (.036 + .012 * arch) * torch.sin(along.clamp(0, 1.15) * 2.5)
-    middle = 7.486 + raised + tilt * .010 * (along - .4) + arched - .032 * along # height, dm
+    along, (mean, more) = (ax - _BROW.inner) / _BROW.length, _BROW.arch # 0 inner, 1 outer end
+    arched = (mean + more * arch) * torch.sin(along.clamp(0, 1.15) * 2.5)
+    middle = _BROW.y + raised + tilt * _BROW.tilt * (along - .4) + arched - _BROW.fall * along
     across = ((2 - (y - middle) / (width * 1.05)) / 4).clamp(.02, .98)
     hairs = _look_up(_brow_sheet(ax.device), (along + .1) / .6 - 1, (variant + across) / 2 - 1)[0]
     hairs = hairs * smoothstep(-.09, .0, along) * smoothstep(1.1, 1.0, along)
@@ -202,19 +203,31 @@ def _eyes(p: Pixels, iris: Tensor, lid: Tensor) -> tuple[Tensor, Tensor]: # (3, 
     eye = _blend(white, iris * (fibers * lower * rim * pupil), smoothstep(*_EYE.iris, r))
     return eye, 1 - .60 * smoothstep(-.085, -.005, ey - lid) - .15 * smoothstep(-.05, -.08, ey)
 
-# %% ../../nbs/01_faces/06_skin.ipynb #d325d34e
+# %% ../../nbs/01_faces/06_skin.ipynb #483b7fd5
 _AJAR = dict(AU25=.9, AU26=.9, AU10=.5, AU16=.5, AU12=.5, AU20=.3, AU9=.2) # what opens a mouth
 _LID = dict(AU5=.045, AU43=-.13, AU7=-.02) # what moves the upper lid, dm; .068 at rest
 
+@dataclass(frozen=True)
+class _Teeth:
+    "Teeth on the average head, in decimeters."
+    width: float = .056
+    gap: tuple = (.007, .001) # from the middle of a gap: white, dark
+    upper: tuple = (6.755, 6.785) # y: teeth, gum
+    lower: tuple = (6.50, 6.475)
+    depth: tuple = (.80, 1.38) # z: dark, fully lit
+
+_TEETH = _Teeth()
+
 def _teeth(p: Pixels, ajar: Tensor) -> tuple[Tensor, Tensor]: # (3, N), open (N,)
     "Teeth with gaps, and gums above and below."
-    deep = smoothstep(.80, 1.38, p.z) * (.45 + .55 * smoothstep(0., .7, ajar))
-    wide = p.x.abs() / .056 + .5 # in teeth
-    gap = smoothstep(.007, .001, (wide - wide.floor() - .5).abs() * .056)
-    gum = torch.maximum(smoothstep(6.755, 6.785, p.y), smoothstep(6.50, 6.475, p.y))
+    deep = smoothstep(*_TEETH.depth, p.z) * (.45 + .55 * smoothstep(0., .7, ajar))
+    wide = p.x.abs() / _TEETH.width + .5 # in teeth
+    gap = smoothstep(*_TEETH.gap, (wide - wide.floor() - .5).abs() * _TEETH.width)
+    gum = torch.maximum(smoothstep(*_TEETH.upper, p.y), smoothstep(*_TEETH.lower, p.y))
     white, pink = _tone(p.x, .74, .70, .60) * (1 - .35 * gap), _tone(p.x, .45, .13, .12)
     return _blend(white, pink, gum), deep
 
+# %% ../../nbs/01_faces/06_skin.ipynb #bf8f881a
 def _wet(p: Pixels, mirror: Tensor, au: Tensor, identity: Identity) -> tuple[Tensor, ...]:
     "Eyes, teeth and tongue: albedo (3, N), shine (N,), open (N,)."
     opened = au.mean(1) @ au.new_tensor([_AJAR.get(name, 0.) for name in AU_NAMES])

@@ -235,9 +235,23 @@ def _folded_sheets(au: Tensor, identity: Identity) -> Tensor: # (1, 3, B * heigh
         len(au), 3, _FACE.height, _FACE.width)
     return folded.transpose(0, 1).flatten(1, 2)[None]
 
-# %% ../../nbs/01_faces/04_surface.ipynb #6fbd5cda
-_BROW = (4, 160, 48) # variants, width and height of each in pixels
+# %% ../../nbs/01_faces/04_surface.ipynb #77c57c34
+@dataclass(frozen=True)
+class _Brow:
+    "How a brow is drawn, and where it lies on the average head, in decimeters."
+    variants: int = 4
+    width: int = 160 # pixels of each
+    height: int = 48
+    inner: float = .105 # its inner end, to either side
+    length: float = .42
+    y: float = 7.486 # height of the inner end
+    fall: float = .032 # how much lower the outer end is
+    arch: tuple = (.036, .012) # height of the arch, and how much it differs from brow to brow
+    tilt: float = .010 # how much the slope differs
 
+_BROW = _Brow()
+
+# %% ../../nbs/01_faces/04_surface.ipynb #51c3b5a5
 def _brow_hair(rng: np.random.Generator) -> tuple[list[tuple], int, int]:
     "One hair: points along (-0.1 to 1.1) and across (-2 to 2), how much it hides, thickness."
     t, d = rng.random() ** 1.15, rng.uniform(-1, .75)
@@ -248,12 +262,12 @@ def _brow_hair(rng: np.random.Generator) -> tuple[list[tuple], int, int]:
                .9 * (1 if d < .2 else .4)) for s in (0, .5, 1)]
     return points, int(rng.uniform(150, 255)), int(rng.integers(4, 7))
 
-# %% ../../nbs/01_faces/04_surface.ipynb #97f3bd50
+# %% ../../nbs/01_faces/04_surface.ipynb #6c40f831
 @cache
 def _brow_sheet(device: torch.device | str) -> Tensor: # (1, 1, variants * height, width)
     "How much the hairs of a brow hide, over the way along and across it; one below the other."
-    (variants, width, height), rng, sheets = _BROW, np.random.default_rng(11), []
-    for _ in range(variants):
+    width, height, rng, sheets = _BROW.width, _BROW.height, np.random.default_rng(11), []
+    for _ in range(_BROW.variants):
         image = Image.new("L", (width * 4, height * 4))
         pen = ImageDraw.Draw(image)
         for _ in range(300):
