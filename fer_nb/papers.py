@@ -25,7 +25,7 @@ from .runtime import torch_threads
 from .separate_loss import SeparateLoss
 from .tables import fill, finished, interval, markdown as aligned, paired as apart, spread
 from .training import Batches, NonFiniteLoss, Objective, cosine, evaluate, fit, staircase
-from .wmnist import (DIGITS, load_digits, minority_classes, to_input, wild_counts,
+from .wmnist import (DIGITS, PROFILES, load_digits, minority_classes, to_input, wild_counts,
                            wild_subset)
 
 _all_ = ["aligned", "interval", "read_lines", "spread", "write_csv"] # of the ground
@@ -207,10 +207,9 @@ def wild_race(
     "Losses trained side by side from one start, drawn live (needs the lab extra)"
     from fer_nb.widgets import Choice, Slider, race
     r: Any = Recipe(**settings)
-    profiles = ["balanced", "mild", "severe", "longtail", "step"]
     controls = [
         Choice("loss", "loss", list(LOSSES), losses[0]),
-        Choice("profile", "imbalance", profiles, r.profile),
+        Choice("profile", "imbalance", [*PROFILES, "longtail", "step"], r.profile),
         Slider("lam", "λ", 0, 3, 0.01, r.lam), Slider("gamma", "γ", 0, 10, 0.1, r.gamma),
         Slider("alpha", "α", 0.05, 1, 0.05, r.alpha), Slider("s", "s", 1, 64, 0.5, r.s),
         Slider("lr", "learning rate", 0.005, 0.2, 0.005, r.lr),
