@@ -91,7 +91,7 @@ assert main(['wmnist', '--losses', 'softmax', '--seeds', '1', '--epochs', '1', '
     ('fer_nb', 'torch numpy matplotlib IPython argparse'),
     ('fer_nb.cli', 'torch numpy matplotlib jupyterlab IPython'),
     ('fer_nb.dda', 'matplotlib sklearn accelerate plotly IPython torchvision fer_nb.wmnist'),
-    ('fer_nb.papers', 'matplotlib plotly IPython ipywidgets anywidget umap nbdev fastcore')])
+    ('fer_nb.papers', 'matplotlib plotly IPython ipywidgets anywidget umap nbdev fastcore torchvision')])
 def test_imports_are_light(wheel, tmp_path, module, without):
     done = python(f'import sys, {module}; print(*set({without.split()}) & set(sys.modules))', wheel[1], tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, ''), done.stdout + done.stderr
