@@ -34,7 +34,6 @@ def conv_stage(
     return [nn.Conv2d(inputs, outputs, 5, padding=2), nn.PReLU(outputs),
             nn.Conv2d(outputs, outputs, 5, padding=2), nn.PReLU(outputs), pool]
 
-
 def initialise(
     module: nn.Module, # its convolutions and linear layers get new weights, in place
     init: str = "he", # "he", "xavier" (as Caffe's: by inputs only) or "torch" (left as they are)
@@ -122,7 +121,7 @@ def _plan(
     "torchvision's network, with a last pooling that fits images of this size."
     from torchvision import models
     with torch.device("meta"):
-        net = models.get_model(name, **({} if name == "resnet18" else {"dropout": dropout}))
+        net: Any = models.get_model(name, **({} if name == "resnet18" else {"dropout": dropout}))
         if name == "alexnet": net.features[0].stride = (max(1, round(4 * in_size / 227)),) * 2
         full, image = net.avgpool.output_size[0], torch.empty(1, 3, in_size, in_size)
         side = min(full, net.features(image).shape[-1]) if full > 1 else 1
@@ -142,8 +141,7 @@ def from_torchvision(
 
     AlexNet's first convolution steps 4 pixels at 227; smaller images are stepped through in
     proportion, or nothing would be left of them.
-    Raises: ValueError for a size, width or weights that do not fit, ConnectionError if weights can
-    be neither found nor fetched"""
+    Raises: ValueError for what does not fit, ConnectionError if weights cannot be fetched"""
     width, in_size = number("width", width, above=0), whole("in_size", in_size, 32)
     dropout = number("dropout", dropout, least=0, below=1)
     if weights is not None:
@@ -180,11 +178,9 @@ class Backbone(nn.Module):
     Args:
         num_classes: classes of the last layer
         feat_dim: length of the embedding
-        in_size: side of the images, from 32; from 224 with weights (not ResNet-18)
-        width: multiplies the channels; 1 with weights
-        weights: None (from scratch) or torchvision's for this network
-        init: where new weights start, see `initialise`
-        dropout: between the linear layers; 0 to train a narrow one from scratch"""
+        in_size: side of the images
+    Shape: images (B, 3, in_size, in_size) → embedding (B, feat_dim), logits (B, num_classes)
+    Raises: ValueError for a size, weights or an image shape that does not fit"""
     def __init__(
         self,
         num_classes: int, # classes of the linear head
@@ -196,10 +192,7 @@ class Backbone(nn.Module):
         if feat_dim is not None: whole("feat_dim", feat_dim)
         self.in_size, self.feat_dim = in_size, feat_dim
 
-    def embed(
-        self,
-        images: torch.Tensor, # (B, 3, in_size, in_size)
-    ) -> torch.Tensor: # (B, feat_dim)
+    def embed(self, images: torch.Tensor) -> torch.Tensor: # (B, feat_dim)
         "The embedding alone."
         return self.fc(self.avgpool(self.features(images)).flatten(1))
 
@@ -219,9 +212,13 @@ class Backbone(nn.Module):
 class VGG19Taps(Backbone):
     """VGG19 with taps: five poolings and the first linear layer, each summed up in feat_dim / 6.
 
-    Args: see Backbone; feat_dim: length of the embedding, a multiple of 6
-    Shape: images (B, 3, in_size, in_size) → embedding (B, feat_dim), logits (B, num_classes)
-    Raises: ValueError for a size, weights or an image shape that does not fit
+    Args:
+        num_classes: classes of the last layer
+        feat_dim: length of the embedding, a multiple of 6
+        width: multiplies the channels; 1 with weights
+        in_size: side of the images, from 32; from 224 with weights
+        weights: None (from scratch) or torchvision's
+        init: where new weights start, see `initialise`
     Source: paper 000, section III-B."""
     def __init__(
         self,
@@ -234,13 +231,14 @@ class VGG19Taps(Backbone):
     ):
         super().__init__(num_classes, feat_dim, in_size)
         need(whole("feat_dim", feat_dim, 6) % 6 == 0, "feat_dim", "a multiple of 6", feat_dim)
-        net = from_torchvision("vgg19", width, in_size, weights, init)
+        net: Any = from_torchvision("vgg19", width, in_size, weights, init)
         self.features, self.avgpool, self.fc = net.features, net.avgpool, net.classifier[:2]
         pools = [k for k, layer in enumerate(net.features) if isinstance(layer, nn.MaxPool2d)]
         lengths = [net.features[k - 2].out_channels * (in_size // 2**n)**2
                    for n, k in enumerate(pools, 1)] + [self.fc[0].out_features]
         taps = ((nn.Flatten(), nn.Linear(n, feat_dim // 6), nn.LeakyReLU()) for n in lengths)
-        self.taps = initialise(nn.ModuleList(nn.Sequential(*layers) for layers in taps), init)
+        self.taps = nn.ModuleList(nn.Sequential(*layers) for layers in taps)
+        initialise(self.taps, init)
         self.classifier = initialise(nn.Linear(feat_dim, num_classes), init)
 
     def maps(
@@ -249,15 +247,12 @@ class VGG19Taps(Backbone):
     ) -> list[torch.Tensor]: # five maps (B, channels, side, side), and (B, n) of the linear layer
         "What the six taps see."
         x, maps = images, []
-        for layer in self.features:
+        for layer in self.features.children():
             x = layer(x)
             if isinstance(layer, nn.MaxPool2d): maps.append(x)
         return [*maps, self.fc(self.avgpool(x).flatten(1))]
 
-    def embed(
-        self,
-        images: torch.Tensor, # (B, 3, in_size, in_size)
-    ) -> torch.Tensor: # (B, feat_dim)
+    def embed(self, images: torch.Tensor) -> torch.Tensor: # (B, feat_dim)
         "The embedding alone."
         return torch.cat([tap(x) for tap, x in zip(self.taps, self.maps(images))], 1)
 
@@ -278,9 +273,14 @@ def receptive_field(
 class VGG16FC(Backbone):
     """VGG16 with a fourth linear layer; the embedding is what comes out of the second.
 
-    Args: see Backbone; feat_dim: length of the second linear layer; None: 4096 × width, as it is
-    Shape: images (B, 3, in_size, in_size) → embedding (B, feat_dim), logits (B, num_classes)
-    Raises: ValueError for a size, weights or an image shape that does not fit
+    Args:
+        num_classes: classes of the last layer
+        feat_dim: length of the second linear layer; None: 4096 × width, as it is
+        width: multiplies the channels; 1 with weights
+        in_size: side of the images, from 32; from 224 with weights
+        weights: None (from scratch) or torchvision's
+        init: where new weights start, see `initialise`
+        dropout: between the linear layers; 0 to train a narrow one from scratch
     Source: paper 001, section VI-B."""
     def __init__(
         self,
@@ -293,7 +293,7 @@ class VGG16FC(Backbone):
         dropout: float = .5, # between the linear layers; 0 to train a narrow one from scratch
     ):
         super().__init__(num_classes, feat_dim, in_size)
-        net = from_torchvision("vgg16", width, in_size, weights, init, dropout)
+        net: Any = from_torchvision("vgg16", width, in_size, weights, init, dropout)
         first, third = net.classifier[0].out_features, net.classifier[6].out_features
         if feat_dim is not None:
             net.classifier[3] = initialise(nn.Linear(first, feat_dim), init)
@@ -307,9 +307,14 @@ class VGG16FC(Backbone):
 class AlexNet(Backbone):
     """AlexNet; the embedding is what comes out of the second linear layer.
 
-    Args: see Backbone; feat_dim: length of the second linear layer; None: 4096 × width, as it is
-    Shape: images (B, 3, in_size, in_size) → embedding (B, feat_dim), logits (B, num_classes)
-    Raises: ValueError for a size, weights or an image shape that does not fit
+    Args:
+        num_classes: classes of the last layer
+        feat_dim: length of the second linear layer; None: 4096 × width, as it is
+        width: multiplies the channels; 1 with weights
+        in_size: side of the images, from 32; from 224 with weights
+        weights: None (from scratch) or torchvision's
+        init: where new weights start, see `initialise`
+        dropout: between the linear layers; 0 to train a narrow one from scratch
     Source: paper 002, section 4.2; layers as in Krizhevsky, One weird trick for parallelizing
     convolutional neural networks (2014)"""
     def __init__(
@@ -323,7 +328,7 @@ class AlexNet(Backbone):
         dropout: float = .5, # between the linear layers; 0 to train a narrow one from scratch
     ):
         super().__init__(num_classes, feat_dim, in_size)
-        net = from_torchvision("alexnet", width, in_size, weights, init, dropout)
+        net: Any = from_torchvision("alexnet", width, in_size, weights, init, dropout)
         first = net.classifier[1].out_features
         if feat_dim is not None: net.classifier[4] = initialise(nn.Linear(first, feat_dim), init)
         self.feat_dim = net.classifier[4].out_features
@@ -334,9 +339,13 @@ class AlexNet(Backbone):
 class ResNet18(Backbone):
     """ResNet-18; the embedding is its last pooling, or a linear layer of `feat_dim` numbers on it.
 
-    Args: see Backbone; feat_dim: length of an added linear layer; None: the pooled 512 × width
-    Shape: images (B, 3, in_size, in_size) → embedding (B, feat_dim), logits (B, num_classes)
-    Raises: ValueError for a size, weights or an image shape that does not fit
+    Args:
+        num_classes: classes of the last layer
+        feat_dim: length of an added linear layer; None: none, the pooled 512 × width
+        width: multiplies the channels; 1 with weights
+        in_size: side of the images, from 32
+        weights: None (from scratch) or torchvision's
+        init: where new weights start, see `initialise`
     Source: papers 003 (section 4.3) and 004 (sections 3.1 and 4.3)."""
     def __init__(
         self,
@@ -348,7 +357,7 @@ class ResNet18(Backbone):
         init: str = "he", # where new weights start, see `initialise`
     ):
         super().__init__(num_classes, feat_dim, in_size)
-        net = from_torchvision("resnet18", width, in_size, weights, init)
+        net: Any = from_torchvision("resnet18", width, in_size, weights, init)
         pooled = net.fc.in_features
         self.feat_dim = pooled if feat_dim is None else feat_dim
         self.features, self.avgpool = nn.Sequential(*list(net.children())[:-2]), net.avgpool

@@ -55,7 +55,8 @@ def measured(path):
 
 def imported(tree, package):
     "Modules below fer_nb that a module imports, as (dotted name, whether at module level)."
-    inside = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) for n in ast.walk(f)}
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+              or isinstance(f, ast.If) and getattr(f.test, 'id', '') == 'TYPE_CHECKING' for n in ast.walk(f)}  # types for a reader only
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import): names = [a.name for a in node.names]
