@@ -249,7 +249,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'fer_nb.centers._snapshot_shape': ('centers.html#_snapshot_shape', 'fer_nb/centers.py'),
                                 'fer_nb.centers._sum_over_processes': ('centers.html#_sum_over_processes', 'fer_nb/centers.py'),
                                 'fer_nb.centers._unit': ('centers.html#_unit', 'fer_nb/centers.py'),
-                                'fer_nb.centers._with_total': ('centers.html#_with_total', 'fer_nb/centers.py'),
                                 'fer_nb.centers.center_delta': ('centers.html#center_delta', 'fer_nb/centers.py'),
                                 'fer_nb.centers.center_loss': ('centers.html#center_loss', 'fer_nb/centers.py'),
                                 'fer_nb.centers.center_sums': ('centers.html#center_sums', 'fer_nb/centers.py'),

@@ -230,7 +230,7 @@ def angle_figure(
         at = torch.atan2(direction[1], direction[0]).rad2deg().item()
         right.axvline(at, color=color(k), linestyle=":", linewidth=1)
     reach = 1.35
-    if x is not None:
+    if x is not None and y is not None:
         def loss(x, y, c): return F.cross_entropy(angular_logits(x, c, y, s, m, monotone), y)
         x, reach = x.detach().double().cpu(), max(reach, 1.1 * x.abs().max().item())
         for k in range(len(weight)):

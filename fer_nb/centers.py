@@ -241,8 +241,8 @@ class MovingCenters(nn.Module):
         "c ← c − alpha·delta, in place and without waiting for the device."
         share = self.centers.to(sums[0].dtype) / processes()
         # 0 * inf = nan: all processes hear of it
-        c, *sums = _sum_over_processes(share, sums[0] + 0 * loss, *sums[1:])
-        new = (c - self.alpha * delta(*sums)).to(self.centers.dtype)
+        c, *total = _sum_over_processes(share, sums[0] + 0 * loss, *sums[1:])
+        new = (c - self.alpha * delta(*total)).to(self.centers.dtype)
         self.centers.copy_(torch.where(new.isfinite().all(), new, self.centers))
 
 # %% ../nbs/10_centers.ipynb #c2f5e05d
@@ -267,8 +267,11 @@ class IslandLoss(MovingCenters):
     """Island loss with its own center rule: follow the samples, turn away from the other centers.
 
     Args:
+        num_classes: K, at least 2
+        feat_dim: d, the embedding's length
         lam1: weight of the term between centers
-        num_classes (at least 2), feat_dim, alpha, centers: see MovingCenters
+        alpha: share of the step that is taken, above 0 and at most 1
+        centers: "rule" or "autograd", see MovingCenters
     Shape: x (B, feat_dim), y (B,) → scalar
     Raises: ValueError for fewer than two classes or a negative lam1, and see MovingCenters
     Source: Cai et al. 2018"""
@@ -332,18 +335,12 @@ def _arrows(
 def _lattice(
     points: torch.Tensor, # all that is drawn (N, 2)
     grid: int, # arrows per side
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # positions (grid², 2), middle, half a side
+) -> tuple[torch.Tensor, torch.Tensor, float]: # positions (grid², 2), middle, half a side
     "Places for arrows in the square that holds everything, with a margin."
     low, high = points.amin(0), points.amax(0)
-    middle, half = (low + high) / 2, 0.65 * (high - low).max().clamp(min=1e-3)
+    middle, half = (low + high) / 2, 0.65 * max((high - low).max().item(), 1e-3)
     side = torch.linspace(-1, 1, grid, dtype=points.dtype)
     return middle + half * torch.cartesian_prod(side, side), middle, half
-
-def _with_total(
-    forces: dict[str, torch.Tensor], # of each term
-) -> dict[str, torch.Tensor]: # and of all together, where there are several
-    "Forces add up."
-    return {**forces, "total": sum(forces.values())} if len(forces) > 1 else forces
 
 def _draw_classes(
     ax, # matplotlib axes
@@ -376,15 +373,17 @@ def force_field(
     from matplotlib.colors import LogNorm
     y, grid = whole("y", y, 0, len(tensor("c", c, ("K", 2))) - 1), whole("grid", grid)
     need((x is None) == (labels is None), "labels", "both, x and labels, or neither", "only one")
-    if x is not None: check_batch(x, labels, c)
+    if x is not None and labels is not None: check_batch(x, labels, c)
     c = c.detach().double().cpu()
     points = c.new_empty(0, 2) if x is None else x.detach().double().cpu()
     labels = torch.empty(0, dtype=torch.int64) if labels is None else labels.cpu()
     at, middle, half = _lattice(torch.cat([c, points]), grid)
     probe = torch.full((len(at),), y)
-    on_grid = _with_total({name: forces(term, at, probe, c) for name, term in terms.items()})
-    on_points = _with_total({name: forces(term, points, labels, c) if len(points) else points
-                             for name, term in terms.items()})
+    on_grid = {name: forces(term, at, probe, c) for name, term in terms.items()}
+    on_points = {name: forces(term, points, labels, c) if len(points) else points
+                 for name, term in terms.items()}
+    if len(terms) > 1:
+        for some in (on_grid, on_points): some["total"] = torch.stack(list(some.values())).sum(0)
     top = float(torch.cat([f.norm(dim=1) for f in on_grid.values()]).max()) or 1.
     style = dict(norm=LogNorm(top / 100, top), cmap="viridis_r", width=.005, pivot="mid")
     fig, axes = figure(3.6 * len(on_grid) + 0.6, 3.7, 1, len(on_grid), squeeze=False)

@@ -65,7 +65,7 @@ class _Scores(torch.autograd.Function):
     def setup_context(ctx, inputs, output): ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx, grad): # ty: ignore[incompatible-method-override]
         x, y, c = ctx.saved_tensors
         g = grad.scatter(1, y[:, None], 0.) # a sample's own score is 0 wherever it lies
         wide_g, far = _wide(g, c)
@@ -141,10 +141,13 @@ class DDALoss(MovingCenters):
     """Center loss plus DDA loss on the same moving centers: lam * center_loss + gamma * dda_loss.
 
     Args:
+        num_classes: K
+        feat_dim: d, the embedding's length
         lam: weight of the center loss
         gamma: weight of the DDA loss
+        alpha: share of the centers' step that is taken, above 0 and at most 1
         scaling: "paper" or "code", see dda_loss
-        num_classes, feat_dim, alpha, centers: see centers.MovingCenters
+        centers: "rule" or "autograd", see centers.MovingCenters
     Shape: x (B, feat_dim), y (B,) → scalar
     Raises: ValueError for a negative lam or gamma, an unknown scaling, and see MovingCenters
     Source: Farzaneh & Qi 2020, Eq. 6 without the softmax loss, and Eqs. 9 and 10"""

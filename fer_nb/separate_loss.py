@@ -157,7 +157,8 @@ class SeparateLoss(MovingCenters):
         "The loss with the centers c(t); in training they then move to c(t+1)."
         x, c = check_batch(x, y, self.current())
         u, (v, length) = _unit(x)[0], _unit(c)
-        loss = sum(_terms(u, y, v))
+        intra, inter = _terms(u, y, v)
+        loss = intra + inter
         if self.moving:
             pull, n, push = _separate_sums(u.detach(), y, v, length)
             self.move(_separate_step, loss, pull, n, push / processes())

@@ -87,7 +87,7 @@ def _idx_files(
     for path, choice in zip(files, names):
         need(path is not None, str(folder/choice[0]), 'this file (or .gz) beside the other one',
              'a folder without it')
-    return files
+    return [path for path in files if path is not None]
 
 # %% ../nbs/00_wmnist.ipynb #3cb9e194
 def _download(
