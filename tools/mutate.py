@@ -175,7 +175,7 @@ def main(module, count, seed, only):
     extra, path = listed.get('tests', {}).get(module, {}), Path('fer_nb', *module.split('.')).with_suffix('.py')
     source, tests = (ROOT/path).read_bytes(), tests_of(module, extra)
     same = {(e['function'], e['before'], e['after']) for e in listed.get('equivalent', []) if e['module'] == module}
-    everything = [m for m in Finder(source).found if (not only or m.function in only) and parses(m, source)]
+    everything = [m for m in Finder(source).found if (m.function in only if only else m.function not in extra.get('pictures', [])) and parses(m, source)]
     chosen = sorted(random.Random(seed).sample(everything, min(count, len(everything))), key=lambda m: m.start)
     with tempfile.TemporaryDirectory() as home:
         home = Path(home)
