@@ -1,5 +1,6 @@
 "The notebooks themselves: clean as committed, and running from top to bottom in a kernel of their own."
 import ast
+import asyncio
 import json
 import os
 import re
@@ -120,7 +121,18 @@ def execute(name, folder):
         if cell.cell_type == 'code': cell.outputs = []
     (folder/'here').mkdir()
     env = {**os.environ, 'IPYTHONDIR': str(folder/'ipython'), 'OMP_NUM_THREADS': '1'}
-    return NotebookClient(nb, timeout=1200, kernel_name='python3', resources={'metadata': {'path': str(folder/'here')}}).execute(env=env)
+    client = NotebookClient(nb, timeout=900, kernel_name='python3', resources={'metadata': {'path': str(folder/'here')}})
+
+    async def ask_now_and_then():
+        "On a busy machine the client at times does not notice a reply that lies in its socket; another one wakes it"
+        while True:
+            await asyncio.sleep(10)
+            if client.kc: client.kc.kernel_info()
+
+    tasks = []
+    client.on_notebook_start = lambda **_: tasks.append(asyncio.get_running_loop().create_task(ask_now_and_then()))
+    client.on_notebook_complete = client.on_notebook_error = lambda **_: [task.cancel() for task in tasks]
+    return client.execute(env=env)
 
 @pytest.fixture(scope='module')
 def running(request, tmp_path_factory):
