@@ -22,6 +22,7 @@ NOISE = (  # console errors of JupyterLab itself, without a word about us
     "favicon",
     "Failed to load resource: the server responded with a status of 404",   # workspace and settings files that do not exist yet
     "Failed to load resource: the server responded with a status of 403",   # the news feed, switched off
+    "Failed to execute 'removeChild' on 'Node'",                             # its notebook, scrolled while it draws; our page never calls it
     "webgl", "WebGL",                                                       # no graphics card
 )
 
