@@ -30,6 +30,11 @@ class Room:
     def wing(self): return self.name.split('.')[0]
 
     @property
+    def test_names(self):
+        "What its test file may be called, without the ending"
+        return {f"test_{self.name.replace('.', '_')}", f"test_{self.name.split('.')[-1]}"}
+
+    @property
     def floor(self): return 'ground' if '_ground/' in self.notebook else f'{self.notebook[0]}x'
 
 

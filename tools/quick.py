@@ -12,7 +12,7 @@ def main(name):
     subprocess.run([sys.executable, 'tools/sync.py'], check=True)
     rooms = [r for r in house.rooms() if name in (r.name, r.wing)]
     if not rooms: sys.exit(f'ROOM: expected one of {", ".join(sorted({r.name for r in house.rooms()} | {r.wing for r in house.rooms()}))}, got {name}')
-    stems = {f'test_{n}' for r in rooms for n in (r.name.replace('.', '_'), r.name.split('.')[-1])}
+    stems = {name for r in rooms for name in r.test_names}
     tests = [str(p) for p in sorted((house.ROOT/'tests').rglob('test_*.py')) if p.stem in stems]
     books = [f'tests/test_notebooks.py::test_runs[{r.notebook}]' for r in rooms]
     return subprocess.run([sys.executable, '-m', 'pytest', *tests, *books, '-m', 'not browser']).returncode
