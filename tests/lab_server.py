@@ -22,7 +22,7 @@ NOISE = (  # console errors of JupyterLab itself, without a word about us
     "favicon",
     "Failed to load resource: the server responded with a status of 404",   # workspace and settings files that do not exist yet
     "Failed to load resource: the server responded with a status of 403",   # the news feed, switched off
-    "Failed to execute 'removeChild' on 'Node'",                             # its notebook, scrolled while it draws; our page never calls it
+    "Failed to execute 'removeChild' on 'Node'",                             # its windowed notebook (jupyterlab issue 15415); our page never calls it
     "webgl", "WebGL",                                                       # no graphics card
 )
 
@@ -54,6 +54,8 @@ class Server:
     "A JupyterLab; `prefix` is the folder below its root in which notebooks are opened."
     def __init__(self, url, token, folder, prefix=""): self.url, self.token, self.folder, self.prefix, self.errors = url, token, Path(folder), prefix, []
 
+    def note(self, error): self.errors += [] if any(n in error for n in NOISE) else [error]
+
     @contextmanager
     def room(self, name):
         "A folder of its own in the same JupyterLab, with errors of its own; at the end its kernels go."
@@ -74,8 +76,8 @@ class Server:
         "A page with the notebook open and its kernel ready."
         page = browser.new_page(viewport=dict(width=width, height=height))
         page.set_default_timeout(PATIENCE * 1000)
-        page.on("console", lambda m: m.type == "error" and not any(n in f"{m.text} {m.location}" for n in NOISE) and self.errors.append(m.text))
-        page.on("pageerror", lambda e: self.errors.append(str(e)))
+        page.on("console", lambda m: m.type == "error" and self.note(f"{m.text} {m.location}"))
+        page.on("pageerror", lambda e: self.note(f"{e} {e.stack}"))
         page.goto(f"{self.url}lab/tree/{self.prefix}{path}?reset&token={self.token}")
         page.locator(".jp-NotebookPanel .jp-Notebook").wait_for()
         self.wait_idle(page)

@@ -1,7 +1,11 @@
 """Join the modules of page/ into the three scripts that the package ships, each complete in itself: styles inside, nothing
-to fetch. A module comes after those it imports; its `import` lines and, but for the entry's, its `export`s fall away."""
+to fetch. A module comes after those it imports; its `import` lines and, but for the entry's, its `export`s fall away, and
+so do comments and indents."""
+import json
 import re
 from pathlib import Path
+
+from rjsmin import jsmin
 
 root = Path(__file__).resolve().parent.parent
 SCRIPTS = 'theatre', 'studio', 'scores'
@@ -15,19 +19,18 @@ def modules(path, seen, name=None):
     seen.add(path)
     text = path.read_text(encoding='utf-8')
     if path.suffix == '.css':
-        text = re.sub(r'[\\`]|\$(?=\{)', r'\\\g<0>', text)
-        yield f'const {name} = `\n{text}`;\n'
+        yield f'const {name} = {json.dumps(text, ensure_ascii=False)};\n'
         return
     for imported, where in IMPORT.findall(text):
         yield from modules((path.parent/where).resolve(), seen, imported)
     text = IMPORT.sub('', text)
     entry = path.parent == root/'page' and path.stem in SCRIPTS
-    yield f'// ---- {path.name}\n{text if entry else re.sub("^export ", "", text, flags=re.M)}'
+    yield text if entry else re.sub('^export ', '', text, flags=re.M)
 
 
 def joined(name):
     "The script of that name."
-    return NOTE + '\n' + '\n'.join(modules(root/'page'/f'{name}.js', set()))
+    return NOTE + jsmin('\n'.join(modules(root/'page'/f'{name}.js', set()))) + '\n'
 
 
 if __name__ == '__main__':
