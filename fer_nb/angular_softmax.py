@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .centers import _label_range, _unit
+from .centers.loss import _unit
 from .checks import need, number, tensor, whole
 from .plots import color, figure
+from .targets import read_targets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,22 +30,14 @@ __all__ = ['angular_logits', 'AngularSoftmax', 'AngleMap', 'contested', 'angle_f
 def _check(
     x: torch.Tensor, # features (B, d)
     weight: torch.Tensor, # class vectors (K, d)
-    y: torch.Tensor | None, # labels (B,)
 ) -> tuple[torch.Tensor, torch.Tensor]: # x and weight in a common dtype, at least float32
-    "Check the tensors and widen low precision; labels are looked at only on the CPU."
+    "Check the tensors and widen low precision."
     for name, t, shape in (("x", x, ("B", "d")), ("weight", weight, ("K", "d"))):
         tensor(name, t, shape, floating=True)
-        need(0 not in t.shape, name, "at least one row and one column", f"shape {tuple(t.shape)}")
-    d, K = weight.shape[1], len(weight)
+    need(0 not in weight.shape, "weight", "at least one row and one column",
+         f"shape {tuple(weight.shape)}")
+    d = weight.shape[1]
     need(x.shape[1] == d, "x", f"features of the class vectors' dimension {d}", x.shape[1])
-    if y is not None:
-        dtype = tensor("y", y).dtype
-        need(dtype == torch.int64, "y", "class numbers of dtype torch.int64", dtype)
-        need(y.shape == x.shape[:1], "y", f"one label per feature, shape ({len(x)},)",
-             tuple(y.shape))
-        seen = _label_range(y)
-        if seen and not (0 <= seen[0] and seen[1] < K):
-            raise ValueError(f"y: expected labels from 0 to {K - 1}, got {seen[0]} to {seen[1]}")
     dtype = torch.promote_types(torch.promote_types(x.dtype, weight.dtype), torch.float32)
     return x.to(dtype), weight.to(dtype)
 
@@ -76,10 +69,11 @@ def _sine(
 def angular_logits(
     x: torch.Tensor, # features (B, d)
     weight: torch.Tensor, # class vectors (K, d)
-    y: torch.Tensor | None = None, # labels (B,), int64; None: no margin, as in use
+    y: torch.Tensor | None = None, # labels (B,); None: no margin, as in use
     s: float = 64., # scale
     m: float = .5, # margin in radians, added to the angle to the own class
     monotone: bool = False, # keep the own logit falling beyond ρ = π − m, as ArcFace's program does
+    ignore_index: int = -100, # a label without a margin; cross-entropy then ignores it
 ) -> torch.Tensor: # (B, K)
     """s·cos ρ for every class, and cos(ρ + m) for the sample's own: logits for cross-entropy.
 
@@ -87,15 +81,20 @@ def angular_logits(
     Raises: ValueError naming the argument; labels are checked on the CPU only
     Source: Takashima et al. 2021, Eqs. 13 to 16; Deng et al. 2019"""
     _check_settings(s, m)
-    x, weight = _check(x, weight, y)
+    x, weight = _check(x, weight)
     u, w = _unit(x)[0], _unit(weight)[0]
     with torch.autocast(x.device.type, enabled=False): logits = F.linear(s * u, w)
-    if y is None or m == 0: return logits
-    own = w[y]
+    if y is None: return logits
+    need(not tensor("y", y).is_floating_point(), "y", "class numbers (B,): the margin belongs to "
+         "one class", f"{tuple(y.shape)} of {y.dtype}")
+    targets = read_targets(y, x, len(w), ignore_index=ignore_index)
+    if m == 0: return logits
+    own = targets.rows(w)
     cos = (u * own).sum(1)
     strict = cos * math.cos(m) - _sine(u, own) * math.sin(m)
     if monotone: strict = torch.where(cos < -math.cos(m), cos - m * math.sin(m), strict)
-    return logits.scatter(1, y[:, None], s * strict[:, None])
+    strict = torch.where(targets.w > 0, s * strict, s * cos)
+    return logits.scatter(1, targets.y[:, None], strict[:, None])
 
 # %% ../nbs/15_angular_softmax.ipynb #62f4d3be
 class AngularSoftmax(nn.Module):
@@ -126,7 +125,13 @@ class AngularSoftmax(nn.Module):
                                                                             num_classes)
         _check_settings(s, m)
         self.s, self.m, self.monotone = s, m, monotone
-        self.weight = nn.Parameter(F.normalize(torch.randn(num_classes, in_features)))
+        self.weight = nn.Parameter(torch.empty(num_classes, in_features))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        "Draw the class vectors anew: random directions."
+        nn.init.normal_(self.weight)
+        with torch.no_grad(): self.weight.copy_(F.normalize(self.weight))
 
     @property
     def directions(self) -> torch.Tensor: # (K, d)
@@ -140,7 +145,7 @@ class AngularSoftmax(nn.Module):
 
     def forward(self,
         x: torch.Tensor, # features (B, d)
-        y: torch.Tensor | None = None, # labels (B,), int64; None: no margin
+        y: torch.Tensor | None = None, # labels (B,), -100 for none; None: no margin
     ) -> torch.Tensor: # logits (B, K)
         "Logits, with the margin where labels are given."
         return angular_logits(x, self.weight, y, self.s, self.m, self.monotone)
@@ -219,7 +224,7 @@ def angle_figure(
     """The circle of directions with forces on features, and the own class's probability around it.
 
     Raises: ValueError if only one of x and y is given, and see contested"""
-    from fer_nb.centers import _arrows, forces
+    from fer_nb.centers.field import _arrows, forces
     need((x is None) == (y is None), "y", "both, x and y, or neither", "only one")
     seen, weight = contested(weight, s, m, monotone), weight.detach().double().cpu()
     fig, (left, right) = figure(9, 3.8, 1, 2, width_ratios=(1, 1.3))

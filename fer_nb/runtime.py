@@ -17,7 +17,7 @@ from torch import nn
 
 # %% auto #0
 __all__ = ['evaluating', 'random_state', 'set_random_state', 'processes', 'rank', 'first_process',
-           'torch_threads']
+           'sum_over_processes', 'torch_threads']
 
 # %% ../nbs/00_ground/02_runtime.ipynb #1fa44c4c
 @contextmanager
@@ -55,9 +55,11 @@ def _joined() -> bool:
     "Whether this process has joined a group."
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
-def processes() -> int:
+def processes(
+    group: Any = None, # a process group of torch.distributed; None: all
+) -> int:
     "How many processes train together."
-    return torch.distributed.get_world_size() if _joined() else 1
+    return torch.distributed.get_world_size(group) if _joined() else 1
 
 def rank() -> int: # 0 for the first, or the only one
     "This process's number among those that train together."
@@ -67,6 +69,17 @@ def rank() -> int: # 0 for the first, or the only one
 def first_process() -> bool:
     "Whether this is the only process, or the first of several: the one that writes and speaks."
     return (rank() if _joined() else int(os.environ.get("RANK", 0))) == 0
+
+# %% ../nbs/00_ground/02_runtime.ipynb #f9870273
+def sum_over_processes(
+    *tensors: torch.Tensor, # of one dtype
+    group: Any = None, # a process group of torch.distributed; None: all
+) -> list[torch.Tensor]: # their sums
+    "Add the tensors of all processes in one exchange; every process of the group must call it."
+    if processes(group) == 1: return list(tensors)
+    flat = torch.cat([t.reshape(-1) for t in tensors])
+    torch.distributed.all_reduce(flat, group=group)
+    return [s.view_as(t) for s, t in zip(flat.split([t.numel() for t in tensors]), tensors)]
 
 # %% ../nbs/00_ground/02_runtime.ipynb #72f8ef29
 @contextmanager

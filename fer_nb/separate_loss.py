@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from .centers import MovingCenters, _unit, check_batch, class_sums, damped_mean
+from .centers.loss import MovingCenters, _unit, damped_mean, read_batch
 from .checks import choice, need, tensor, whole
 from .plots import color, figure
 from .runtime import processes
 from .tables import markdown
+from .targets import Targets
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -29,30 +30,42 @@ __all__ = ['separate_loss', 'separate_delta', 'carousel', 'carousel_figure', 'Se
            'similarity_frames', 'similarity_figure', 'sphere_figure']
 
 # %% ../nbs/12_separate_loss.ipynb #7732ad3e
-def _terms(
+def _unlike(
     u: torch.Tensor, # directions of the embeddings (B, d)
-    y: torch.Tensor, # labels (B,)
     v: torch.Tensor, # directions of the centers (K, d)
-) -> tuple[torch.Tensor, torch.Tensor]: # intra, inter
-    "Both terms, from unit vectors (or zeros)."
+    targets: Targets,
+) -> torch.Tensor: # (B,)
+    "How unlike each sample is to its center, 0 to 1; from unit vectors (or zeros)."
+    share = 1. if targets.shares is None else targets.shares.sum(1)
+    return (share - (u * targets.rows(v)).sum(1)) / 2
+
+def _like(
+    v: torch.Tensor, # directions of the centers (K, d)
+) -> torch.Tensor: # scalar
+    "How like the centers are to each other, 0 to 1; from unit vectors (or zeros)."
     K = len(v)
-    intra = (1 - (u * v[y]).sum(1).mean()) / 2
     pairs = v.sum(0).square().sum() - v.square().sum() # cosines of all ordered pairs
-    return intra, (1 + pairs / (K * (K - 1))) / 2 if K > 1 else 0 * pairs
+    return (1 + pairs / (K * (K - 1))) / 2 if K > 1 else 0 * pairs
 
 def separate_loss(
     x: torch.Tensor, # embeddings (B, d)
-    y: torch.Tensor, # labels (B,), int64
+    y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
-) -> tuple[torch.Tensor, torch.Tensor]: # intra, inter
+    *,
+    weight: torch.Tensor | None = None, # what each class counts (K,)
+    ignore_index: int = -100, # a label that does not count
+    reduction: str = "mean", # "mean", "sum" or "none"
+) -> tuple[torch.Tensor, torch.Tensor]: # intra, inter; each (B,) for "none"
     """How unlike the samples are to their centers, and how like the centers are to each other.
 
-    Both terms are from 0 to 1.
+    Both are from 0 to 1. Inter belongs to no sample: it counts as if it stood in each of them.
     Shape: x (B, d), y (B,), c (K, d) → two scalars, float32 or wider; inter is 0 for a single class
-    Raises: see centers.check_batch
+    Raises: see centers.center_loss
     Source: Li et al. 2019, Eqs. 2 and 3; a zero vector has cosine 0 with everything"""
-    x, c = check_batch(x, y, c)
-    return _terms(_unit(x)[0], y, _unit(c)[0])
+    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    v = _unit(c)[0]
+    intra = targets.reduce(_unlike(_unit(x)[0], v, targets), reduction)
+    return intra, targets.reduce(0 * targets.w, reduction, _like(v))
 
 # %% ../nbs/12_separate_loss.ipynb #84c9d350
 def _sideways(
@@ -64,15 +77,20 @@ def _sideways(
 
 def _separate_sums(
     u: torch.Tensor, # directions of the embeddings (B, d)
-    y: torch.Tensor, # labels (B,)
+    targets: Targets,
     v: torch.Tensor, # directions of the centers (K, d)
     length: torch.Tensor, # lengths of the centers (K, 1)
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # pull (K, d), counts (K, 1), push (K, d)
-    "Per class: what adds up over the samples of Eq. 6, their number, and Eq. 7."
+) -> tuple[torch.Tensor, torch.Tensor]: # pull (K, d), counts (K, 1)
+    "Per class: what adds up over the samples of Eq. 6, and what they count."
+    return -_sideways(targets.sums(u, len(v)), v) / length, targets.counts(len(v))
+
+def _apart(
+    v: torch.Tensor, # directions of the centers (K, d)
+    length: torch.Tensor, # their lengths (K, 1)
+) -> torch.Tensor: # (K, d)
+    "Eq. 7."
     K = len(v)
-    pull = -_sideways(class_sums(u, y, K), v) / length
-    push = _sideways(v.sum(0) - v, v) / (K * max(K - 1, 1) * length)
-    return pull, class_sums(u.new_ones(len(y), 1), y, K), push
+    return _sideways(v.sum(0) - v, v) / (K * max(K - 1, 1) * length)
 
 def _separate_step(
     pull: torch.Tensor, # sums per class (K, d)
@@ -84,16 +102,20 @@ def _separate_step(
 
 def separate_delta(
     x: torch.Tensor, # embeddings (B, d)
-    y: torch.Tensor, # labels (B,), int64
+    y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
+    *,
+    weight: torch.Tensor | None = None, # what each class counts (K,)
+    ignore_index: int = -100, # a label that does not count
 ) -> torch.Tensor: # (K, d)
     """The step of each center, to be subtracted: c - alpha * separate_delta(x, y, c).
 
     Shape: x (B, d), y (B,), c (K, d) → (K, d), float32 or wider
-    Raises: see centers.check_batch
+    Raises: see centers.read_batch
     Source: Li et al. 2019, Eqs. 6 and 7"""
-    x, c = check_batch(x, y, c)
-    return _separate_step(*_separate_sums(_unit(x)[0], y, *_unit(c)))
+    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    v, length = _unit(c)
+    return _separate_step(*_separate_sums(_unit(x)[0], targets, v, length), _apart(v, length))
 
 # %% ../nbs/12_separate_loss.ipynb #1823bf1f
 def carousel(
@@ -102,10 +124,9 @@ def carousel(
     alpha: float = .5, # share of the step that is taken
 ) -> torch.Tensor: # (steps + 1, K, d)
     "Where the centers go by Eq. 7 alone: no samples."
-    way, nobody = [c], torch.empty(0, dtype=torch.int64)
+    way = [c]
     for _ in range(whole("steps", steps, 0)):
-        v, length = _unit(way[-1])
-        way.append(way[-1] - alpha * _separate_sums(v[:0], nobody, v, length)[2])
+        way.append(way[-1] - alpha * _apart(*_unit(way[-1])))
     return torch.stack(way)
 
 # %% ../nbs/12_separate_loss.ipynb #761d42ae
@@ -120,7 +141,7 @@ def carousel_figure(
     need(K >= 2, "c", "at least two centers (K, 2)", f"shape {tuple(c.shape)}")
     way = carousel(c.detach().double().cpu(), steps, alpha)
     v = torch.stack([_unit(at)[0] for at in way])
-    losses = [_terms(at, torch.arange(K), at)[1].item() for at in v]
+    losses = [_like(at).item() for at in v]
     cosines = v[-1] @ v[-1].T - 3 * torch.eye(K)
     nearest = cosines.max().clamp(-1, 1).arccos().rad2deg().item()
     fig, (left, right) = figure(7.5, 3.4, 1, 2, width_ratios=(1, 1.1))
@@ -146,23 +167,20 @@ def carousel_figure(
 class SeparateLoss(MovingCenters):
     """Separate loss, intra plus inter, with centers that move by the paper's rule.
 
-    Args: num_classes, feat_dim, alpha and centers as in centers.MovingCenters
-    Shape: x (B, feat_dim), y (B,) → scalar from 0 to 2
+    Args: num_classes, feat_dim, alpha, centers, weight, ignore_index, reduction and process_group
+        as in centers.MovingCenters
+    Shape: x (B, feat_dim), y (B,) or (B, num_classes) → scalar from 0 to 2; (B,) for "none"
     Raises: see centers.MovingCenters
     Source: Li et al. 2019, Eqs. 4 and 8; weigh it by 0.9 beside a softmax loss (Eq. 9)"""
-    def forward(self,
-        x: torch.Tensor, # embeddings (B, d)
-        y: torch.Tensor, # labels (B,), int64
-    ) -> torch.Tensor: # scalar
-        "The loss with the centers c(t); in training they then move to c(t+1)."
-        x, c = check_batch(x, y, self.current())
+    rule = staticmethod(_separate_step)
+
+    def parts(self, x: torch.Tensor, c: torch.Tensor, targets: Targets):
         u, (v, length) = _unit(x)[0], _unit(c)
-        intra, inter = _terms(u, y, v)
-        loss = intra + inter
-        if self.moving:
-            pull, n, push = _separate_sums(u.detach(), y, v, length)
-            self.move(_separate_step, loss, pull, n, push / processes())
-        return loss
+        loss = targets.reduce(_unlike(u, v, targets), self.reduction, _like(v))
+        def sums():
+            pull, n = _separate_sums(u.detach(), targets, v, length)
+            return pull, n, _apart(v, length) / processes(self.process_group)
+        return loss, sums
 
 # %% ../nbs/12_separate_loss.ipynb #30bc2209
 class SimilarityTable(NamedTuple):
@@ -181,9 +199,9 @@ def true_centers(
 ) -> torch.Tensor: # (K, d), NaN for a class without samples
     """The mean of each class's embeddings.
 
-    Raises: see centers.check_batch"""
-    x, c = check_batch(x, y, x.new_zeros(num_classes, x.shape[1]))
-    return class_sums(x, y, num_classes) / class_sums(x.new_ones(len(y), 1), y, num_classes)
+    Raises: see centers.read_batch"""
+    x, _, targets = read_batch(x, y, x.new_zeros(num_classes, x.shape[1]))
+    return targets.sums(x, num_classes) / targets.counts(num_classes)
 
 @torch.no_grad()
 def similarity_table(
@@ -194,11 +212,11 @@ def similarity_table(
     """How alike samples of a class are, how alike classes, and how well centers match samples.
 
     Shape: x (N, d), y (N,), c (K, d); a row of NaN in c is a class without a center: not counted
-    Raises: see centers.check_batch
+    Raises: see centers.read_batch
     Source: Li et al. 2019, Table 1 and section 3.3"""
-    x, c = (t.double() for t in check_batch(x, y, c))
+    x, c = (t.double() for t in read_batch(x, y, c)[:2])
     u, v, true = (_unit(t)[0] for t in (x, c, true_centers(x, y, len(c))))
-    intra = true_centers((u * v[y]).sum(1, keepdim=True), y, len(c))[:, 0]
+    intra = true_centers((u * v[y.long()]).sum(1, keepdim=True), y, len(c))[:, 0]
     known = v[~v.isnan().any(1)]
     pairs = len(known) * (len(known) - 1)
     cosines = (known.sum(0).square().sum() - known.square().sum()).item()

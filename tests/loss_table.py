@@ -227,7 +227,7 @@ class Angular(nn.Module):
     @property
     def centers(self): return self.head.weight
 
-    def forward(self, x, y): return F.cross_entropy(self.head(x, y), y)
+    def forward(self, x, y): return F.cross_entropy(self.head(x, y), y.long())
 
 
 def angular_loss(x, y, w, monotone=False): return F.cross_entropy(angular_logits(x, w, y, 8., .5, monotone), y)
@@ -264,8 +264,8 @@ margin = partial(turns, value=large_margin_loss, reference=ref_margin, rule=rule
 LOSSES = {
     "center": Loss(CenterLoss, center_loss, ref_center, center_delta, rule_center, compiler="aot_eager", weight=.1),
     "island": Loss(IslandLoss, island_loss, ref_island, island_delta, rule_island, without=("one_class",), compiler="aot_eager", weight=.01),
-    "dda": Loss(partial(DDALoss, lam=0., gamma=1.), dda_loss, ref_dda, dda_delta, rule_dda, least=1e-15, table=True),
-    "dda-code": Loss(partial(DDALoss, scaling="code"), lambda x, y, c: .01 * center_loss(x, y, c) + 5 * dda_loss(x, y, c, "code"), mix_dda, dda_delta, rule_dda, least=1e-15, table=True, compiler="aot_eager", mean=False),
+    "dda": Loss(partial(DDALoss, lam=0., gamma=1., scaling="paper"), dda_loss, ref_dda, dda_delta, rule_dda, least=1e-15, table=True),
+    "dda-code": Loss(DDALoss, lambda x, y, c: .01 * center_loss(x, y, c) + 5 * dda_loss(x, y, c, "code"), mix_dda, dda_delta, rule_dda, least=1e-15, table=True, compiler="aot_eager", mean=False),
     "separate": turns(SeparateLoss, lambda x, y, c: sum(separate_loss(x, y, c)), ref_separate, separate_delta, rule_separate, weight=.9),
     "margin": margin(LargeMarginLoss, modes=("running",)),
     "margin-batch": margin(partial(LargeMarginLoss, centers="batch"), used=batch_centroids, modes=("batch",)),

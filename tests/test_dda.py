@@ -75,7 +75,7 @@ def test_scaling():
 
 def test_forward_uses_the_old_centers_then_moves():
     x, y, _ = make()
-    criterion = DDALoss(5, 3, lam=.2, gamma=3., alpha=.3).double()
+    criterion = DDALoss(5, 3, lam=.2, gamma=3., alpha=.3, scaling="paper").double()
     before = criterion.centers.clone()
     assert_close(criterion(x, y), .2 * center_loss(x, y, before) + 3 * dda_loss(x, y, before))
     assert_close(criterion.centers, before - .3 * dda_delta(x, y, before))
@@ -88,7 +88,7 @@ def test_weights_scaling_and_loss_scale_do_not_reach_the_rule():
     x, y, _ = make()
     x.requires_grad_()
     plain = DDALoss(5, 3).double()
-    others = [DDALoss(5, 3, **kw).double() for kw in ({"lam": 7.}, {"gamma": 0.}, {"scaling": "code"}, {})]
+    others = [DDALoss(5, 3, **kw).double() for kw in ({"lam": 7.}, {"gamma": 0.}, {"scaling": "paper"}, {})]
     for other in others: other.load_state_dict(plain.state_dict())
     plain(x, y)
     for other in others[:-1]: other(x, y)
@@ -121,5 +121,5 @@ def test_bad_input_is_named(number):
 def test_what_is_used_unless_told_otherwise():
     x, y, c = make()
     criterion = DDALoss(5, 3)
-    assert (criterion.lam, criterion.gamma, criterion.alpha, criterion.scaling) == (.01, 5, .5, "paper")
-    assert torch.equal(dda_loss(x, y, c), dda_loss(x, y, c, "paper")) and repr(criterion) == "DDALoss(5, 3, alpha=0.5, lam=0.01, gamma=5.0, scaling='paper')"
+    assert (criterion.lam, criterion.gamma, criterion.alpha, criterion.scaling) == (.01, 5, .5, "code")
+    assert torch.equal(dda_loss(x, y, c), dda_loss(x, y, c, "paper")) and repr(criterion) == "DDALoss(5, 3, alpha=0.5, lam=0.01, gamma=5.0, scaling='code')"

@@ -1,7 +1,7 @@
 """Change a module in one small place at a time and see whether its tests notice.
 
     python tools/mutate.py dda --count 40 --seed 0        # a random sample of mutants of fer_nb/dda.py
-    python tools/mutate.py centers --only island_delta    # of some of its functions
+    python tools/mutate.py centers.loss --only island_delta    # of some of its functions
 
 Each mutant is tried in a copy of the package, with the module's own test files (tools/mutants.toml adds to them), fast tests only, until the first failure.
 Mutants that no test can tell from the original stand in tools/mutants.toml with the reason; they count as killed in the second score.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -13,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..centers import _snapshot
+from ..centers.loss import _snapshot
 from ..checks import choice, need, number, tensor, whole
 from ..runtime import evaluating
+from ..targets import read_targets
 
 # %% auto #0
 __all__ = ['grad_reverse', 'GradientReversal', 'factor', 'clamped_domain_loss', 'DomainClassifier',
@@ -27,7 +29,7 @@ class _Reverse(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, lambd): return x.view_as(x)
+    def forward(x, lambd): return x.clone() # a view could not be changed in place by what follows
 
     @staticmethod
     def setup_context(ctx, inputs, output): ctx.save_for_backward(inputs[1])
@@ -45,7 +47,9 @@ def _strength(
     "λ as a 0-d tensor: a new value is no reason to compile again."
     if isinstance(lambd, torch.Tensor): return tensor("lambd", lambd, ()).detach()
     if not torch.compiler.is_compiling(): number("lambd", lambd)
-    return torch.zeros((), device=device) + lambd # torch.full: a compiled graph keeps its number
+    wide = torch.float32 if device is not None and device.type == "mps" else torch.float64
+    # torch.full: a compiled graph keeps its number
+    return torch.zeros((), dtype=wide, device=device) + lambd
 
 def grad_reverse(
     x: torch.Tensor, # any shape
@@ -60,8 +64,13 @@ def grad_reverse(
     return _Reverse.apply(x, _strength(lambd, x.device))
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #09588aae
+def _keep_strength(layer: nn.Module, state: dict, prefix: str, *rest: Any) -> None:
+    "A state of a time when λ was not saved leaves it as it is."
+    state.setdefault(f"{prefix}_lambd", layer._lambd)
+
 class GradientReversal(nn.Module):
-    """The mirror as a layer; `layer.lambd = 0.3` changes its strength.
+    """The mirror as a layer; `layer.lambd = 0.3` changes its strength, which is saved in the
+    `state_dict`.
 
     Args:
         lambd: strength λ
@@ -71,7 +80,21 @@ class GradientReversal(nn.Module):
 
     def __init__(self, lambd: float = 1.): # strength λ
         super().__init__()
-        self.register_buffer("_lambd", _strength(lambd, None), persistent=False)
+        self.initial = number("lambd", lambd)
+        self.register_buffer("_lambd", _strength(self.initial, None))
+        self.register_load_state_dict_pre_hook(_keep_strength)
+
+    def reset_parameters(self) -> None:
+        "λ as it was given."
+        self._lambd.fill_(self.initial)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> nn.Module:
+        value = self._lambd
+        super()._apply(fn, recurse)
+        moved = self._lambd # a number follows to the device, but not to another dtype
+        if moved.device.type != "mps":
+            self._lambd = moved.double() if value.is_meta else value.to(moved.device)
+        return self
 
     @property
     def lambd(self) -> float: return self._lambd.item()
@@ -99,6 +122,17 @@ def factor(
     return math.tanh(alpha * number("progress", progress, 0, 1) / 2)
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #7510fe7c
+def _clamp_losses(
+    nll: torch.Tensor, # cross-entropy of each sample (B,)
+    limit: float | torch.Tensor, # values above it count as the limit
+) -> torch.Tensor: # (B,)
+    "min(nll, limit) of every sample."
+    tensor("nll", nll, ("B",), floating=True)
+    if not isinstance(limit, torch.Tensor):
+        real = isinstance(limit, Real) and not isinstance(limit, bool)
+        need(real and limit >= 0, "limit", "a number of at least 0", repr(limit))
+    return torch.minimum(nll, torch.as_tensor(limit, dtype=nll.dtype, device=nll.device))
+
 def clamped_domain_loss(
     nll: torch.Tensor, # cross-entropy of each sample (B,)
     limit: float | torch.Tensor, # values above it count as the limit and pull no more
@@ -107,12 +141,9 @@ def clamped_domain_loss(
 
     Raises: ValueError for another shape, an empty batch or a negative limit
     Source: domain discrimination, Eq. 6, with the `min` its text describes"""
-    tensor("nll", nll, ("B",), floating=True)
+    losses = _clamp_losses(nll, limit)
     need(len(nll) > 0, "nll", "at least one sample", "none")
-    if not isinstance(limit, torch.Tensor):
-        real = isinstance(limit, Real) and not isinstance(limit, bool)
-        need(real and limit >= 0, "limit", "a number of at least 0", repr(limit))
-    return torch.minimum(nll, torch.as_tensor(limit, dtype=nll.dtype, device=nll.device)).mean()
+    return losses.mean()
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #4b18672c
 class DomainClassifier(nn.Module):
@@ -214,6 +245,25 @@ class _Scheduled(nn.Module):
         self.strength = number("lambd", lambd, least=0)
         self.clamp = None if clamp is None else number("clamp", clamp, least=0)
         self.register_buffer("n", torch.zeros((), dtype=torch.int64))
+        self._follows = False
+
+    def reset_parameters(self) -> None:
+        "Back to step 0."
+        self.n.zero_()
+
+    def follow(self, optimizer: torch.optim.Optimizer) -> None:
+        """Count the optimizer's steps, not forward passes: accumulation makes several in a step.
+
+        Raises: ValueError for something that is no optimizer"""
+        need(isinstance(optimizer, torch.optim.Optimizer), "optimizer", "a torch.optim.Optimizer",
+             type(optimizer).__name__)
+        def counted(*_: Any) -> None: self.n += 1
+        optimizer.register_step_post_hook(counted)
+        self._follows = True
+
+    def count(self) -> None:
+        "A forward pass in training."
+        if self.training and torch.is_grad_enabled() and not self._follows: self.n += 1
 
     def schedule(self) -> tuple[torch.Tensor, torch.Tensor]: # 0-d, 0-d
         "λ(n) and the limit at this step."
@@ -274,12 +324,15 @@ class DomainAdversarial(_Scheduled):
         y, domains = batch[1], batch[2]
         lambd, limit = self.schedule()
         mirrored = grad_reverse(output.embedding, lambd if self.scales == "reversal" else 1.)
-        domain = clamped_domain_loss(self.domain_nll(mirrored, domains), limit)
-        if self.scales == "loss": domain = lambd * domain
-        labeled = (y >= 0).sum().clamp(min=1)
-        softmax = F.cross_entropy(output.logits, y, ignore_index=-1, reduction="sum") / labeled
-        if self.training: self.n += 1
-        return {"softmax": softmax, "domain": domain}
+        nll, logits = self.domain_nll(mirrored, domains), output.logits
+        labeled = read_targets(y, logits, logits.shape[1], ignore_index=-1)
+        everyone = read_targets(domains, nll, self.classifier.num_domains)
+        if self.training and torch.is_grad_enabled():
+            labeled, everyone = labeled.together(), everyone.together()
+        softmax = labeled.reduce(F.cross_entropy(logits, labeled.y, reduction="none"))
+        domain = everyone.reduce(_clamp_losses(nll, limit))
+        self.count()
+        return {"softmax": softmax, "domain": lambd * domain if self.scales == "loss" else domain}
 
     def look(self, batch: tuple, output: Any) -> Adversary:
         "Measure schedule, detective and gradients on a batch (x, y, domains); nothing changes."

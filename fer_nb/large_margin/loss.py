@@ -5,11 +5,17 @@
 # %% ../../nbs/13_large_margin/00_loss.ipynb #b4153701
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import torch
 
-from ..centers import (MovingCenters, _sum_over_processes, _unit, center_sums, check_batch,
-                            class_sums)
+from ..centers.loss import LossOptions, MovingCenters, _unit, center_sums, read_batch
 from ..checks import choice, whole
+from ..runtime import sum_over_processes
+from ..targets import Targets
+
+if TYPE_CHECKING: from typing_extensions import Unpack
 
 # %% auto #0
 __all__ = ['class_centroids', 'large_margin_loss', 'LargeMarginLoss']
@@ -17,49 +23,56 @@ __all__ = ['class_centroids', 'large_margin_loss', 'LargeMarginLoss']
 # %% ../../nbs/13_large_margin/00_loss.ipynb #5f3f17b3
 def class_centroids(
     x: torch.Tensor, # embeddings (B, d)
-    y: torch.Tensor, # labels (B,), int64
+    y: torch.Tensor, # labels (B,), or probabilities (B, K)
     num_classes: int, # K
+    *,
+    weight: torch.Tensor | None = None, # what each class counts (K,)
+    ignore_index: int = -100, # a label that does not count
 ) -> tuple[torch.Tensor, torch.Tensor]: # centroids (K, d); which classes are present (K,), bool
     """The mean direction of each class's embeddings; zeros for an absent class.
 
     Shape: x (B, d), y (B,) → (K, d) float32 or wider, and (K,) bool
-    Raises: ValueError for a wrong num_classes, and see centers.check_batch
+    Raises: ValueError for a wrong num_classes, and see centers.read_batch
     Source: Racoviteanu et al. 2019, Eq. 1, with normalized embeddings"""
     # as many classes, the same dimension
     like = torch.zeros(whole("num_classes", num_classes), *getattr(x, "shape", ())[1:2])
-    x, _ = check_batch(x, y, like)
-    u = _unit(x)[0]
-    n = class_sums(u.new_ones(len(y), 1), y, len(like))
-    return class_sums(u, y, len(like)) / n.clamp(min=1), n[:, 0] > 0
+    x, _, targets = read_batch(x, y, like.to(getattr(x, "device", "cpu")), weight, ignore_index)
+    n = targets.counts(num_classes)
+    return targets.sums(_unit(x)[0], num_classes) / torch.where(n > 0, n, 1.), n[:, 0] > 0
 
 # %% ../../nbs/13_large_margin/00_loss.ipynb #d01a3ae4
 def _margin_terms(
     u: torch.Tensor, # directions of the embeddings (B, d)
-    y: torch.Tensor, # labels (B,)
+    targets: Targets,
     v: torch.Tensor, # directions of the centroids (K, d), zeros for a class that has none
 ) -> torch.Tensor: # (B,)
     "Eq. 3 for every sample, from unit vectors (or zeros)."
     present = (v != 0).any(1).to(v.dtype)
-    others = (present.sum() - present[y]).clamp(min=1)
-    own = (u * v[y]).sum(1)
+    if targets.shares is not None: # every class, by shares
+        cosines = u @ v.t()
+        others = (present.sum() - present).clamp(min=1)
+        return targets.pick(2 * ((cosines.sum(1, keepdim=True) - cosines) / others - cosines))
+    others = (present.sum() - present.index_select(0, targets.y)).clamp(min=1)
+    own = (u * targets.rows(v)).sum(1)
     return 2 * (((u * v.sum(0)).sum(1) - own) / others - own)
 
 # %% ../../nbs/13_large_margin/00_loss.ipynb #7ca41c48
 def large_margin_loss(
     x: torch.Tensor, # embeddings (B, d)
-    y: torch.Tensor, # labels (B,), int64
+    y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centroids (K, d); a row of zeros: this class has none and does not count
     reduction: str = "mean", # "mean", "sum" (Eq. 3) or "none" (one value per sample)
+    *,
+    weight: torch.Tensor | None = None, # what each class counts (K,)
+    ignore_index: int = -100, # a label that does not count
 ) -> torch.Tensor: # scalar, or (B,)
     """Squared distance of each direction to its class's, minus the mean of those to the others'.
 
     Shape: x (B, d), y (B,), c (K, d) → scalar from -4 to 4, float32 or wider; (B,) for "none"
-    Raises: ValueError for another reduction, and see centers.check_batch
+    Raises: ValueError for another reduction, and see centers.read_batch
     Source: Racoviteanu et al. 2019, Eq. 3"""
-    choice("reduction", reduction, ("mean", "sum", "none"))
-    x, c = check_batch(x, y, c)
-    terms = _margin_terms(_unit(x)[0], y, _unit(c)[0])
-    return terms if reduction == "none" else getattr(terms, reduction)()
+    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    return targets.reduce(_margin_terms(_unit(x)[0], targets, _unit(c)[0]), reduction)
 
 # %% ../../nbs/13_large_margin/00_loss.ipynb #72781c1c
 def _running_delta(
@@ -67,7 +80,7 @@ def _running_delta(
     n: torch.Tensor, # counts (K, 1)
 ) -> torch.Tensor: # (K, d)
     "How far each centroid is from the mean direction of its class; 0 for an absent class."
-    return pull / n.clamp(min=1)
+    return pull / torch.where(n > 0, n, 1.)
 
 # %% ../../nbs/13_large_margin/00_loss.ipynb #99d7452f
 class LargeMarginLoss(MovingCenters):
@@ -78,11 +91,13 @@ class LargeMarginLoss(MovingCenters):
         feat_dim: d
         alpha: share of the way to the batch's centroid, in (0, 1]
         centers: what the loss uses in training: "running" centroids, or those of the "batch"
-    Shape: x (B, feat_dim), y (B,) → scalar from -4 to 4
+        options: weight, ignore_index, reduction, process_group: see centers.MovingCenters
+    Shape: x (B, feat_dim), y (B,) or (B, num_classes) → scalar from -4 to 4; (B,) for "none"
     Raises: ValueError for a wrong num_classes, feat_dim, alpha or centers, and see
-        centers.check_batch
+        centers.MovingCenters
     Source: Racoviteanu et al. 2019, Eqs. 1 and 3"""
     floor = -4. # the loss is never smaller
+    rule = staticmethod(_running_delta)
 
     def __init__(self,
         num_classes: int, # K
@@ -90,23 +105,22 @@ class LargeMarginLoss(MovingCenters):
         *,
         alpha: float = 0.5, # share of the way to the batch's centroid, in (0, 1]
         centers: str = "running", # "running" or "batch": what the loss uses in training
+        **options: Unpack[LossOptions], # see centers.MovingCenters
     ):
-        super().__init__(num_classes, feat_dim, alpha=alpha)
         self.of_batch = choice("centers", centers, ("running", "batch")) == "batch"
-        self.centers.zero_() # absent, until a class has its first sample
+        super().__init__(num_classes, feat_dim, alpha=alpha, **options)
+
+    def reset_parameters(self) -> None:
+        "No centroids, until a class has its first sample."
+        torch.nn.init.zeros_(self.centers)
 
     def extra_repr(self):
         return f"{super().extra_repr()}, centers={'batch' if self.of_batch else 'running'}"
 
-    def forward(self,
-        x: torch.Tensor, # embeddings (B, d)
-        y: torch.Tensor, # labels (B,), int64
-    ) -> torch.Tensor: # scalar
-        "The loss with the centroids c(t), or the batch's own; in training they move to c(t+1)."
-        x, c = check_batch(x, y, self.current())
+    def parts(self, x: torch.Tensor, c: torch.Tensor, targets: Targets):
         u, at = _unit(x)[0], c
         if self.of_batch and self.moving:
-            at, = _sum_over_processes(class_sums(u.detach(), y, self.num_classes))
-        loss = _margin_terms(u, y, _unit(at)[0]).mean()
-        if self.moving: self.move(_running_delta, loss, *center_sums(u.detach(), y, c))
-        return loss
+            sums = targets.sums(u.detach(), self.num_classes)
+            at, = sum_over_processes(sums, group=self.process_group)
+        loss = targets.reduce(_margin_terms(u, targets, _unit(at)[0]), self.reduction)
+        return loss, partial(center_sums, u.detach(), targets, c)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -63,6 +63,10 @@ def _memberships(aus: tuple[str, ...], table: str) -> torch.Tensor: # (A, K) of 
     return part.float()
 
 # %% ../../nbs/13_large_margin/02_pseudo_emotions.ipynb #158cc333
+def _keep_table(scores: nn.Module, state: dict, prefix: str, *rest: Any) -> None:
+    "A state of a time when the table was not saved leaves it as it is."
+    state.setdefault(f"{prefix}part", scores.part)
+
 class PseudoEmotions(nn.Module):
     """Scores of emotions: the mean intensity of their action units, as far as those are available.
 
@@ -89,7 +93,12 @@ class PseudoEmotions(nn.Module):
         self.table = choice("table", table, TABLES)
         self.aus, self.emotions = _au_names(aus), tuple(TABLES[table])
         self.least, self.lead = number("least", least, 0), number("lead", lead, 0)
-        self.register_buffer("part", _memberships(self.aus, table), persistent=False)
+        self.register_buffer("part", _memberships(self.aus, table))
+        self.register_load_state_dict_pre_hook(_keep_table)
+
+    def reset_parameters(self) -> None:
+        "The table again."
+        self.part.copy_(_memberships(self.aus, self.table))
 
     def extra_repr(self):
         return f"{len(self.aus)} action units, table={self.table!r}, " \

@@ -5,17 +5,15 @@
 # %% ../../nbs/13_large_margin/03_semi_supervised.ipynb #d855c655
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..centers import _sum_over_processes
 from ..checks import need, number, whole
 from .pseudo_emotions import PseudoEmotions
-from ..runtime import processes
+from ..runtime import processes, sum_over_processes
 
 if TYPE_CHECKING: from fer_nb.backbones import Output
 
@@ -37,6 +35,10 @@ class _Balance(nn.Module):
         self.register_buffer("means", torch.zeros(2))
         self.register_buffer("n", torch.zeros((), dtype=torch.int64))
 
+    def reset_parameters(self) -> None:
+        "Back to the first step."
+        self.means.zero_(), self.n.zero_()
+
     def lam(self) -> torch.Tensor: # 0-d
         "λ2 as it is now."
         supervised, margin = self.means
@@ -50,7 +52,7 @@ class _Balance(nn.Module):
     def _count(self, supervised: torch.Tensor, above: torch.Tensor, labeled: torch.Tensor) -> None:
         "Move the means alike in all processes; by nothing without labels, or if not finite."
         seen = torch.stack([supervised.float(), above.float()]) / processes()
-        seen, everywhere = _sum_over_processes(seen, labeled.float()[None] / processes())
+        seen, everywhere = sum_over_processes(seen, labeled.float()[None] / processes())
         new = self.memory * self.means + (1 - self.memory) * seen
         good = new.isfinite().all() & (everywhere == 1)
         self.means.copy_(torch.where(good, new, self.means))
@@ -61,6 +63,7 @@ def _decision_loss(
     y: torch.Tensor, # labels (B,), −1: unlabeled; or intensities (B, A), NaN: not annotated
     logits: torch.Tensor, # (B, K), or predicted intensities (B, A)
     intensities: bool,
+    together: bool, # whether all processes share the batch: each divides by the whole batch's count
 ) -> tuple[torch.Tensor, torch.Tensor]: # the loss; which values are known
     "The loss on what is annotated."
     got = f"{tuple(y.shape)} of {y.dtype}"
@@ -74,7 +77,9 @@ def _decision_loss(
              "labels (B,), int64, −1 for unlabeled", got)
         known = y >= 0
         wrong = F.cross_entropy(logits, y, ignore_index=-1, reduction="none")
-    return wrong.sum() / known.sum().clamp(min=1), known
+    count = known.sum().to(wrong.dtype)
+    if together: count, = sum_over_processes(count / processes())
+    return wrong.sum() / torch.where(count > 0, count, 1.), known
 
 # %% ../../nbs/13_large_margin/03_semi_supervised.ipynb #653b6d2c
 class SemiSupervised(_Balance):
@@ -133,7 +138,8 @@ class SemiSupervised(_Balance):
     ) -> dict[str, torch.Tensor]: # the two losses, weighted; their sum is the total
         "The losses; in training the running means, and the margin's centers, move."
         y, x, logits = batch[1], output.embedding, output.logits
-        supervised, known = _decision_loss(y, logits, self.pseudo is not None)
+        together = self.training and torch.is_grad_enabled()
+        supervised, known = _decision_loss(y, logits, self.pseudo is not None, together)
         margin = self._on_classes(x, self.classes(y, logits))
         floor = getattr(self.margin, "floor", 0.)
         if self.training: self._count(supervised, margin.float() - floor, known.any())
@@ -143,8 +149,7 @@ class SemiSupervised(_Balance):
     def _on_classes(self, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
         "The margin loss on the samples that have a class."
         if self.pseudo is None: return self.margin(x, classes)
-        some = classes >= 0
-        if some.any(): return self.margin(x[some], classes[some])
-        if processes() > 1: # the other processes wait for us; nobody moves
-            self.margin(torch.full_like(x[:1], math.nan), classes[:1] * 0)
-        return 0 * x.sum().float()
+        ignored = getattr(self.margin, "ignore_index", None)
+        if ignored is not None: return self.margin(x, torch.where(classes >= 0, classes, ignored))
+        some = classes >= 0 # a loss that cannot ignore; picking waits for the device
+        return self.margin(x[some], classes[some]) if some.any() else 0 * x.sum().float()

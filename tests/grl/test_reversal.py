@@ -64,9 +64,40 @@ def test_mirror_under_vmap():
     slopes = torch.func.vmap(torch.func.grad(lambda x: grad_reverse(x, .5).square().sum()))(torch.ones(4, 3))
     torch.testing.assert_close(slopes, -torch.ones(4, 3))
 
-def test_layer_keeps_its_place_and_no_state():
-    layer = GradientReversal(.25)
-    assert layer.lambd == .25 and not layer.state_dict() and 'lambd=0.25' in repr(layer)
+def test_layer_keeps_its_place_and_its_strength():
+    layer, other = GradientReversal(.3), GradientReversal(1.)
+    assert layer.lambd == .3 and list(layer.state_dict()) == ['_lambd'] and 'lambd=0.3' in repr(layer)
+    other.load_state_dict(layer.state_dict())
+    assert other.lambd == .3
+    other.load_state_dict({})                                      # of a time when it was not saved
+    assert other.lambd == .3
+    other.reset_parameters()
+    assert other.lambd == 1.
+
+def test_strength_survives_deferred_initialization():
+    "Meta device, `to_empty`, then either the state or `reset_parameters`, as Hugging Face and FSDP do."
+    state = nn.Sequential(GradientReversal(.3)).state_dict()
+    for fill in (lambda net: net.load_state_dict(state), lambda net: net[0].reset_parameters()):
+        with torch.device('meta'): net = nn.Sequential(GradientReversal(.3))
+        net.to_empty(device='cpu')
+        net[0]._lambd.fill_(-80399.5)                              # whatever lay in memory
+        fill(net)
+        assert net[0].lambd == .3
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16])
+def test_strength_is_exact_in_the_dtype_of_the_input(dtype):
+    x = torch.ones(3, dtype=dtype, requires_grad=True)
+    for layer in (GradientReversal(.3), GradientReversal(.3).to(dtype), GradientReversal(.3).half(), lambda x: grad_reverse(x, .3)):
+        gradient, = torch.autograd.grad(layer(x).sum(), x)
+        assert torch.equal(gradient, torch.full((3,), -.3, dtype=torch.float64).to(dtype))
+
+def test_a_layer_that_works_in_place_may_follow():
+    net = nn.Sequential(nn.Linear(4, 4), GradientReversal(.5), nn.ReLU(inplace=True), nn.Linear(4, 2))
+    x = torch.randn(3, 4)
+    net(x).sum().backward()
+    plain = nn.Sequential(net[0], nn.ReLU(), net[3])
+    wanted, = torch.autograd.grad(plain(x).sum(), net[0].weight)
+    torch.testing.assert_close(net[0].weight.grad, -.5 * wanted)
 
 @pytest.mark.parametrize('wrong', [math.nan, math.inf, 'a', True, None, torch.ones(2)])
 def test_mirror_refuses_strength(wrong):
@@ -260,6 +291,29 @@ def test_look_changes_nothing():
     assert seen.plain == pytest.approx(np.linalg.norm(plain), abs=1e-6)
 
 
+def test_the_schedule_can_follow_an_optimizer():
+    "With accumulation over two batches the third step is n = 3, not 6"
+    (batch, output), steps = case(), []
+    objective = DomainAdversarial(DomainClassifier(4, 3), steps=50).double()
+    optimizer = torch.optim.SGD(objective.parameters(), lr=.1)
+    objective.follow(optimizer)
+    for i in range(6):
+        sum(objective(batch, output).values()).backward(retain_graph=True)
+        if i % 2: optimizer.step(), optimizer.zero_grad()
+        steps.append(objective.n.item())
+    assert steps == [0, 1, 1, 2, 2, 3]
+    with pytest.raises(ValueError, match='optimizer: expected a torch.optim.Optimizer, got list'): objective.follow([])
+
+def test_looking_without_gradients_counts_no_step():
+    (batch, output), objective = case(), DomainAdversarial(DomainClassifier(4, 3), steps=50).double()
+    with torch.no_grad(): objective(batch, output)
+    assert objective.n == 0
+    objective(batch, output)
+    assert objective.n == 1
+    objective.reset_parameters()
+    assert objective.n == 0
+
+
 # ---- two processes
 
 class Both(nn.Module):
@@ -284,12 +338,15 @@ def together(kind, share, wrap=lambda m: m):
         sgd.step()
     return [p.detach().clone() for p in both.parameters()], both.objective.n.item()
 
-def every_second(rank): return {kind: together(kind, slice(rank, None, 2), nn.parallel.DistributedDataParallel) for kind in ('reversal', 'loss', 'angular')}
+SHARES = {'every second': [slice(0, None, 2), slice(1, None, 2)], 'two and six': [slice(0, 2), slice(2, None)], 'one has no label': [slice(1, 2), slice(2, None)]}
 
-def test_two_processes_do_what_one_does(ddp):
-    first, second = ddp(every_second)
+def train_shares(rank, shares): return {kind: together(kind, SHARES[shares][rank], nn.parallel.DistributedDataParallel) for kind in ('reversal', 'loss', 'angular')}
+
+@pytest.mark.parametrize('shares', SHARES)
+def test_two_processes_do_what_one_does(ddp, shares):
+    first, second = ddp(train_shares, shares)
     for kind in first:
-        alone, n = together(kind, slice(None))
+        alone, n = together(kind, slice(1 if shares == 'one has no label' else 0, None))
         start = [p.detach() for p in Both(kind).double().parameters()]
         assert first[kind][1] == second[kind][1] == n == 6
         for ours, theirs, one, was in zip(first[kind][0], second[kind][0], alone, start):

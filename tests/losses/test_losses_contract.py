@@ -3,6 +3,7 @@ import copy
 import io
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -122,6 +123,95 @@ def test_nothing_of_size_batch_times_classes_times_dim(loss):
         assert 0 < seen.size <= 2 * max(B * K * loss.table, K * d, B * d)
 
 
+# ---- the words of torch.nn.CrossEntropyLoss
+
+WEIGHT = torch.tensor([1., 3., 0., 2., 1.], dtype=torch.float64)
+
+def words(loss, mode=None, seed=0, **settings):
+    "A module with a batch of ten, and its centers; with `mode` those are parameters or follow the rule."
+    x, y, c = loss.batch(m=10, seed=seed)
+    return prepared(loss, c, **({"centers": mode} if mode else {}), **settings), x.requires_grad_(), y, c
+
+@moving
+def test_a_weight_is_how_often_a_sample_stands_in_the_batch(loss):
+    criterion, x, y, c = words(loss, weight=WEIGHT)
+    again = y.new_tensor([i for i, k in enumerate(y.tolist()) for _ in range(int(WEIGHT[k]))])
+    twin = prepared(loss, c)
+    value, expected = criterion(x, y), twin(x[again], y[again])
+    assert_close(value, expected, rtol=1e-10, atol=1e-12)
+    assert_close(grad(value, x)[0], grad(expected, x)[0], rtol=1e-10, atol=1e-12)
+    close(criterion.centers, twin.centers, least=loss.least)
+    assert not torch.equal(criterion.centers, c) and criterion.state_dict()["weight"].equal(WEIGHT)
+
+@moving
+def test_an_ignored_sample_counts_nowhere(loss):
+    criterion, x, y, c = words(loss)
+    some = torch.arange(10) % 3 > 0
+    for ignored in (-100, -1, 2):                                  # also a class
+        criterion, twin = prepared(loss, c, ignore_index=ignored), prepared(loss, c)
+        kept = some & (y != ignored)
+        value, expected = criterion(x, torch.where(some, y, ignored)), twin(x[kept], y[kept])
+        assert_close(value, expected, rtol=1e-10, atol=1e-12)
+        close(criterion.centers, twin.centers, least=loss.least)
+        assert_close(grad(value, x)[0], grad(expected, x)[0], rtol=1e-10, atol=1e-12)
+
+@moving
+def test_reductions(loss):
+    (mean, x, y, c), y[:2] = words(loss, weight=WEIGHT), -100
+    single, total = (prepared(loss, c, weight=WEIGHT, reduction=r) for r in ("none", "sum"))
+    each, counted = single(x, y), torch.where(y >= 0, WEIGHT[y.clamp(min=0)], 0.)
+    assert each.shape == (10,) and not each[:2].any() and (each != 0).any()
+    assert_close(total(x, y), each.sum())
+    assert_close(mean(x, y), each.sum() / counted.sum())
+    if loss.used(x, y, c) is c and loss.mean:                      # not divided by the batch's size once more
+        alone = torch.stack([loss.value(x[i:i + 1], y[i:i + 1], c) for i in range(2, 10)])
+        assert_close(each[2:], alone * counted[2:], rtol=1e-9, atol=1e-12)
+    close(single.centers, mean.centers), close(total.centers, mean.centers)
+
+@moving
+def test_soft_labels(loss):
+    criterion, x, y, c = words(loss)
+    if loss.used(x.detach(), y, c) is not c: c = loss.used(x.detach(), y, c)
+    soft = torch.randn(10, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64).softmax(1)
+    module = partial(prepared, loss, c, reduction="none")
+    sure, value = module().eval()(x, F.one_hot(y, 5).double()), module().eval()(x, soft)
+    assert_close(sure, module().eval()(x, y), rtol=1e-9, atol=1e-12)
+    mixed = sum(soft[:, k] * module().eval()(x, torch.full_like(y, k)) for k in range(5))
+    assert_close(value, mixed, rtol=1e-9, atol=1e-12)
+    assert_close(*(grad(v.sum(), x)[0] for v in (value, mixed)), rtol=1e-9, atol=1e-12)
+    hard, same, weighted = prepared(loss, c), prepared(loss, c), prepared(loss, c, weight=WEIGHT)
+    hard(x, y), same(x, F.one_hot(y, 5).double())
+    close(hard.centers, same.centers, 1e-9, least=1e-12)
+    weighted(x, soft), same.load_state_dict({"centers": c}), same(x, soft * WEIGHT)
+    close(weighted.centers, same.centers, 1e-9, least=1e-12)
+
+@every
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_labels_of_any_whole_type(loss, dtype):
+    (x, y, c), criterion = loss.batch(), prepared(loss)
+    twin = copy.deepcopy(criterion)
+    assert torch.equal(criterion(x, y.to(dtype)), twin(x, y)) and torch.equal(criterion.centers, twin.centers)
+
+@moving
+@pytest.mark.parametrize("kind", ["empty", "ignored"])
+def test_a_batch_in_which_nothing_counts(loss, kind):
+    criterion, x, y, c = words(loss)
+    x, y = (x[:0], y[:0]) if kind == "empty" else (x, torch.full_like(y, -100))
+    value = criterion(x, y)
+    assert value.isfinite() and not grad(value, x)[0].any()
+    apart = loss.step is not None and loss.step(x, y, c).isfinite().all()     # island's centers go on without samples
+    assert apart or torch.equal(criterion.centers, c)
+
+@moving
+def test_parameters_can_be_drawn_later(loss):
+    "The convention of modules made on the meta device."
+    with torch.device("meta"): criterion = loss.module(5, 3)
+    criterion.to_empty(device="cpu")
+    torch.manual_seed(3), criterion.reset_parameters()
+    torch.manual_seed(3)
+    assert torch.equal(criterion.centers, loss.module(5, 3).centers)
+
+
 # ---- precision
 
 @pytest.mark.parametrize("loss, mode", [pytest.param(loss, mode, id=f"{name}-{mode}") for name, loss in LOSSES.items() for mode in loss.modes])
@@ -154,7 +244,21 @@ def test_a_module_in_bfloat16_stays_finite(loss):
     before = criterion.centers.detach().clone()
     value = criterion(x.bfloat16().requires_grad_(), y)
     value.backward()
-    assert value.isfinite() and criterion.centers.dtype == torch.bfloat16 and bool(loss.rule) != torch.equal(before, criterion.centers)
+    assert value.isfinite() and criterion.centers.dtype == (torch.float32 if loss.rule else torch.bfloat16)
+    assert bool(loss.rule) != torch.equal(before, criterion.centers)
+
+@moving
+def test_centers_are_never_narrower_than_float32(loss):
+    "In bfloat16 a center at 10 could not take a step of 0.01"
+    criterion = loss.module(5, 3)
+    for change in (nn.Module.half, nn.Module.bfloat16, lambda m: m.to(torch.bfloat16)):
+        before = criterion.centers.clone()
+        assert change(criterion) is criterion and criterion.centers.dtype == torch.float32 and torch.equal(criterion.centers, before)
+    assert criterion.double().centers.dtype == torch.float64
+    for mode in loss.modes: assert loss.module(5, 3, centers=mode).to("meta").half().centers.dtype == torch.float32
+    torch.set_default_dtype(torch.bfloat16)
+    try: assert loss.module(5, 3).centers.dtype == torch.float32
+    finally: torch.set_default_dtype(torch.float32)
 
 @directed
 @pytest.mark.parametrize("norm", [0., 1e-3, 1e3, 1e30])
@@ -206,8 +310,9 @@ def test_eval_freezes_and_state_dict_carries(loss):
     assert_close(criterion(x.float(), y), other(x.float(), y), rtol=0, atol=0)
     assert torch.equal(criterion.centers, before)
     criterion.train()
-    with torch.no_grad(): criterion(x.float(), y)
-    assert torch.equal(criterion.centers, before) != bool(loss.rule)      # training mode moves, as batch normalization does
+    with torch.no_grad(): criterion(x.float(), y)                          # the usual validation loop, which leaves the criterion alone
+    with torch.inference_mode(): criterion(x.float(), y)
+    assert torch.equal(criterion.centers, before)
 
 @every
 def test_copies_and_files_carry_everything(loss):
@@ -318,8 +423,7 @@ def test_a_plain_loop_lowers_the_loss(loss):
 X, Y, C = torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), torch.zeros(5, 3)
 BATCHES = {
     "a vector": ((X[0], Y, C), r"x: expected a tensor \(B, d\), got shape \(3,\)"),
-    "an empty batch": ((X[:0], Y[:0], C), r"x: expected at least one row and one column, got shape \(0, 3\)"),
-    "no dimension": ((X[:, :0], Y, C[:, :0]), r"x: expected at least one row and one column, got shape \(4, 0\)"),
+    "no dimension": ((X[:, :0], Y, C[:, :0]), r"c: expected at least one row and one column, got shape \(5, 0\)"),
     "three dimensions": ((X[None], Y, C), r"x: expected a tensor \(B, d\), got shape \(1, 4, 3\)"),
     "whole numbers": ((X.long(), Y, C), "x: expected a floating-point dtype, got torch.int64"),
     "a list": ((X.tolist(), Y, C), r"x: expected a tensor \(B, d\), got list"),
@@ -329,14 +433,16 @@ BATCHES = {
     "no center": ((X, Y, C[:0]), r"c: expected at least one row and one column, got shape \(0, 3\)"),
     "whole centers": ((X, Y, C.int()), "c: expected a floating-point dtype, got torch.int32"),
     "labels in a list": ((X, Y.tolist(), C), "y: expected a tensor, got list"),
-    "floating labels": ((X, Y.float(), C), "y: expected class numbers of dtype torch.int64, got torch.float32"),
-    "short labels": ((X, Y.int(), C), "y: expected class numbers of dtype torch.int64, got torch.int32"),
+    "floating labels": ((X, Y.float(), C), r"y: expected class numbers, or probabilities \(4, 5\), got \(4,\) of torch.float32"),
+    "labels true or false": ((X, Y.bool(), C), r"y: expected class numbers \(B,\) or probabilities \(B, K\), got torch.bool"),
+    "negative probabilities": ((X, X[:, :1] - C.sum(1) - .5, C), "y: expected probabilities of at least 0, got -0.5"),
+    "probabilities that are none": ((X, NAN * torch.ones(4, 5), C), "y: expected probabilities of at least 0, got nan"),
     "too few labels": ((X, Y[:2], C), r"y: expected one label per embedding, shape \(4,\), got \(2,\)"),
     "a column of labels": ((X, Y[:, None], C), r"y: expected one label per embedding, shape \(4,\), got \(4, 1\)"),
     "one-hot labels": ((X, F.one_hot(Y, 5), C), r"y: expected one label per embedding, shape \(4,\), got \(4, 5\)"),
     "labels too large": ((X, Y + 5, C), "y: expected labels from 0 to 4, got 5 to 5"),
     "negative labels": ((X, Y - 1, C), "y: expected labels from 0 to 4, got -1 to -1"),
-    "an ignored label": ((X, Y - 100, C), "y: expected labels from 0 to 4, got -100 to -100"),
+    "a label beside the ignored one": ((X, Y - 101, C), "y: expected labels from 0 to 4, got -101 to -101"),
 }
 SETTINGS = {
     "no class": ((0, 2), {}, "num_classes: expected a whole number of at least 1, got 0"),
@@ -348,6 +454,13 @@ SETTINGS = {
     "too far": ((5, 2), {"alpha": 1.1}, "alpha: expected a finite number above 0 and at most 1, got 1.1"),
     "nan": ((5, 2), {"alpha": NAN}, "alpha: expected a finite number above 0 and at most 1, got nan"),
     "another kind of centers": ((5, 2), {"centers": "sgd"}, "centers: expected .*, got 'sgd'"),
+    "weights in a list": ((5, 2), {"weight": [1.] * 5}, r"weight: expected a tensor \(5,\), got list"),
+    "too few weights": ((5, 2), {"weight": torch.ones(4)}, r"weight: expected a tensor \(5,\), got shape \(4,\)"),
+    "whole weights": ((5, 2), {"weight": torch.ones(5).long()}, "weight: expected a floating-point dtype, got torch.int64"),
+    "a negative weight": ((5, 2), {"weight": torch.arange(5.) - 1}, "weight: expected finite numbers of at least 0, got .-1.0, 0.0"),
+    "an infinite weight": ((5, 2), {"weight": torch.ones(5) * math.inf}, "weight: expected finite numbers of at least 0, got"),
+    "half a label to ignore": ((5, 2), {"ignore_index": .5}, "ignore_index: expected a whole number, got 0.5"),
+    "another reduction": ((5, 2), {"reduction": "median"}, "reduction: expected one of mean, sum, none, got 'median'"),
 }
 
 @moving

@@ -1,4 +1,4 @@
-"Center loss and island loss: what is special about them (tests/losses holds them to the contract of all losses), and the field of forces."
+"Center loss and island loss: what is special about them (tests/losses holds them to the contract of all losses)."
 import math
 
 import pytest
@@ -7,8 +7,8 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from fer_nb.centers import (CenterLoss, IslandLoss, center_delta, center_loss, check_batch, class_sums, force_field,
-                            forces, island_delta, island_loss)
+from fer_nb.centers import (CenterLoss, IslandLoss, center_delta, center_loss, center_sums, class_sums, island_delta, island_loss,
+                            read_batch)
 from loss_table import make
 
 @settings(max_examples=40, deadline=None)
@@ -42,7 +42,7 @@ def test_a_step_never_leaves_the_span_of_center_and_samples(seed, alpha):
 
 def test_a_checked_batch_is_wide():
     x, y, c = make()
-    assert [t.dtype for t in check_batch(x.half(), y, c.bfloat16())] == [torch.float32] * 2
+    assert [t.dtype for t in read_batch(x.half(), y, c.bfloat16())[:2]] == [torch.float32] * 2
 
 
 def test_island_module_moves_by_its_own_rule():
@@ -79,11 +79,6 @@ BAD = [
     (lambda: island_delta(X, Y, C, lam1=-1), "lam1: expected a finite number of at least 0, got -1"),
     (lambda: IslandLoss(1, 2), "num_classes: expected at least 2 centers to keep apart, got 1"),
     (lambda: IslandLoss(3, 2, lam1=float("inf")), "lam1: .*got inf"),
-    (lambda: force_field({"c": center_loss}, C, 0), r"c: expected a tensor \(K, 2\), got shape \(5, 3\)"),
-    (lambda: force_field({"c": center_loss}, C[:, :2], 5), "y: expected a whole number from 0 to 4, got 5"),
-    (lambda: force_field({"c": center_loss}, C[:, :2], 0, X[:, :2]), "labels: expected both, x and labels, or neither, got only one"),
-    (lambda: force_field({"c": center_loss}, C[:, :2], 0, X, Y), "x: expected embeddings of the centers' dimension 2, got 3"),
-    (lambda: force_field({"c": center_loss}, C[:, :2], 0, grid=0), "grid: expected a whole number of at least 1, got 0"),
 ]
 
 
@@ -91,30 +86,6 @@ BAD = [
 def test_bad_input_is_named(number):
     call, message = BAD[number]
     with pytest.raises(ValueError, match=message): call()
-
-
-def test_forces_are_minus_the_gradient_per_point():
-    x, y, c = make(d=2)
-    assert_close(forces(center_loss, x, y, c), c[y] - x)
-    assert forces(lambda x, y, c: c.sum(), x, y, c).eq(0).all()
-    with torch.no_grad(): assert forces(center_loss, x, y, c).abs().sum() > 0
-    assert not x.requires_grad
-
-
-def test_force_field_draws_what_forces_says():
-    x, y, c = make(d=2)
-    figure = force_field({"center": center_loss, "island": lambda x, y, c: island_loss(x, y, c) - center_loss(x, y, c)},
-                         c, 2, x, y, grid=5)
-    assert [ax.get_title() for ax in figure.axes[:3]] == ["center", "island", "total"]
-    quiver, on_points = [q for q in figure.axes[0].collections if hasattr(q, "U")]
-    at = torch.tensor(quiver.get_offsets().tolist(), dtype=torch.float64)
-    force = forces(center_loss, at, torch.full((len(at),), 2), c)
-    drawn = torch.tensor([quiver.U.tolist(), quiver.V.tolist()], dtype=torch.float64).T
-    assert_close(nn.functional.cosine_similarity(drawn, force), torch.ones(len(at), dtype=torch.float64))
-    assert_close(torch.tensor(quiver.get_array().tolist(), dtype=torch.float64), force.norm(dim=1))
-    assert len(on_points.U) == len(x)
-    empty = [q for q in figure.axes[1].collections if hasattr(q, "U")]
-    assert all(len(q.U) == 0 for q in empty)    # the island term acts on centers, not on samples
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -140,3 +111,12 @@ def test_island_terms_weight_is_10_unless_told_otherwise():
     x, y, c = make()
     assert IslandLoss(5, 3).lam1 == 10
     assert torch.equal(island_loss(x, y, c), island_loss(x, y, c, 10.)) and torch.equal(island_delta(x, y, c), island_delta(x, y, c, 10.))
+
+
+def test_the_sums_of_soft_labels_by_hand():
+    "One sample at 3, a quarter of class 0 (center 1) and three quarters of class 1 (center 5), which weighs twice."
+    x, y, c = torch.tensor([[3.]]), torch.tensor([[.25, .75]]), torch.tensor([[1.], [5.]])
+    pull, n = center_sums(x, read_batch(x, y, c, torch.tensor([1., 2.]))[2], c)
+    assert pull.tolist() == [[.25 * (1 - 3)], [1.5 * (5 - 3)]] and n.tolist() == [[.25], [1.5]]
+    assert center_loss(x, y, c, weight=torch.tensor([1., 2.])) == (.25 * 4 + 1.5 * 4) / 2
+    assert center_delta(x, y, c)[1] == .75 * 2 / (1 + .75)
