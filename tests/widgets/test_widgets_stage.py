@@ -12,15 +12,9 @@ from PIL import Image
 
 import toy_runs
 from fer_nb.embeddings import Run
-from fer_nb.widgets import Slider, page, race, stage, theatre
+from fer_nb.widgets import Slider, race, stage, theatre
 from toy_runs import finished, gated, growing, threads, until, watch
 
-
-@pytest.fixture(autouse=True)
-def no_thread_left():
-    yield
-    for made in list(page._theatres): made.close()
-    until(lambda: not threads())
 
 def slider(**k): return Slider(**{**dict(name="gamma", label="γ", min=0.0, max=7.0, step=0.5, value=3.0), **k})
 
