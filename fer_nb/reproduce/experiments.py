@@ -56,7 +56,7 @@ class Experiment:
 # %% ../../nbs/22_reproduce/01_experiments.ipynb #113721f2
 _ABOUT = { # title and note of every experiment; its name begins with the paper's number
     "000-table-1": ("Joint training on one to four sets",
-        "The optimiser is not named (Adam here) and neither is how people are split between "
+        "The optimizer is not named (Adam here) and neither is how people are split between "
         "training and validation; here nobody is in both."),
     "000-table-2": ("Fine-tuning the KDEF model", ""),
     "000-table-3": ("Domain discrimination with clamps", ""),
@@ -68,12 +68,12 @@ _ABOUT = { # title and note of every experiment; its name begins with the paper'
     "001-table-2": ("Adaptation of a pre-trained model",
         "Epochs are not given (60 here); λ = 0.1. Figure 3 draws the features of its rows."),
     "001-sweep": ("λ from 0 to 1, which the paper does not print", ""),
-    "002-table-1": ("RAF-DB with unlabelled pictures",
+    "002-table-1": ("RAF-DB with unlabeled pictures",
         "Learning rate, batch size and the weights of center and island loss are not given (Adam "
-        "at 0.001, 64 and 0.01 here). The 311,000 unlabelled pictures were MegaFace's; any folder "
+        "at 0.001, 64 and 0.01 here). The 311,000 unlabeled pictures were MegaFace's; any folder "
         "will do."),
     "002-table-2": ("Action units on EmotioNet, F1",
-        "The 400,000 unlabelled pictures are a folder of their own: --data unlabeled=DIR."),
+        "The 400,000 unlabeled pictures are a folder of their own: --data unlabeled=DIR."),
     "003-table-1": ("Wild-MNIST",
         "Everything else is the preset of `fer_nb.papers`, on a laptop with λ = 1. The paper does "
         "not print how many pictures a class has left."),
@@ -84,7 +84,7 @@ _ABOUT = { # title and note of every experiment; its name begins with the paper'
     "003-table-3": ("AffectNet", ""),
     "003-figure-3": ("γ", "The figure's values are not printed as numbers."),
     "004-table-1": ("Similarities",
-        "By the true centres; the paper does not say which pictures (the held-out ones here). "
+        "By the true centers; the paper does not say which pictures (the held-out ones here). "
         "Figure 3 draws these features."),
     "004-table-2": ("Basic and compound", "Figures 5 and 6 draw the confusion matrices."),
     "004-table-3": ("Other databases", ""),

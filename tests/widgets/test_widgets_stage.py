@@ -91,10 +91,10 @@ def test_play_pause_play_in_a_hurry_leaves_one_thread():
 
 def test_cell_run_again_closes_its_older_theatre(monkeypatch):
     monkeypatch.setattr(stage, "_request", lambda: ("cell-a", "one"))
-    old, neighbour = theatre(growing), theatre(growing, play=False)
+    old, neighbor = theatre(growing), theatre(growing, play=False)
     monkeypatch.setattr(stage, "_request", lambda: ("cell-a", "two"))
     new = theatre(growing)
-    assert old._closed and neighbour._closed and not new._closed
+    assert old._closed and neighbor._closed and not new._closed
     monkeypatch.setattr(stage, "_request", lambda: ("cell-b", "three"))
     theatre(growing, play=False)
     assert not new._closed
