@@ -2,8 +2,8 @@
 
 Every contestant runs in a process of its own, in turns, two rounds; time is the best CPU time of one thread (on a GPU: wall time), memory the growth
 of the peak. The error is that of the gradient in float32 with all points 1,000 away from the origin, against float64. Writes the section "Losses" of
-RESULTS.md. For the peer: `pip install pytorch-metric-learning`; without it the section says so (its ProxyNCALoss without normalisation is twice the DDA loss with learned centres;
-for centre loss and island loss we know of no maintained package). About two minutes; the plain implementation needs 10 GB.
+RESULTS.md. For the peer: `pip install pytorch-metric-learning`; without it the section says so (its ProxyNCALoss without normalization is twice the DDA loss with learned centers;
+for center loss and island loss we know of no maintained package). About two minutes; the plain implementation needs 10 GB.
 """
 import statistics, subprocess, sys
 
@@ -19,7 +19,7 @@ def plain(x, y, c):
 
 
 def plain_module(x, y, c):
-    "The same with centre loss and the centres' step, as DDALoss does."
+    "The same with center loss and the centers' step, as DDALoss does."
     import torch
     scores = -(x[:, None] - c).square().sum(2)
     with torch.no_grad():
@@ -31,7 +31,7 @@ def plain_module(x, y, c):
 
 
 def tied(x, y, c):
-    "A linear classifier tied to the centres: as fast as it gets, but the digits cancel."
+    "A linear classifier tied to the centers: as fast as it gets, but the digits cancel."
     from torch.nn import functional as F
     return F.cross_entropy(F.linear(x, 2 * c, -c.square().sum(1)), y) / 2
 
@@ -47,19 +47,19 @@ def peer(x, y, c):
 
 
 def contestant(name, x, y, c):
-    "A callable for one forward pass; `learned`: whether the centres get a gradient too."
+    "A callable for one forward pass; `learned`: whether the centers get a gradient too."
     from fer_nb.dda import DDALoss, dda_loss
     learned = c.detach().clone().requires_grad_()
     if name == "peer: ProxyNCALoss": return peer(x, y, c)
     if name == "ours: DDALoss":
         criterion = DDALoss(len(c), c.shape[1]).to(x)
         return lambda: criterion(x, y)
-    if name == "plain B×K×d, with the centres' step": return lambda: plain_module(x, y, c)
+    if name == "plain B×K×d, with the centers' step": return lambda: plain_module(x, y, c)
     function = {"ours: dda_loss": dda_loss, "plain B×K×d": plain, "tied linear layer": tied}[name]
     return lambda: function(x, y, learned)
 
 
-NAMES = ["plain B×K×d", "peer: ProxyNCALoss", "tied linear layer", "ours: dda_loss", "plain B×K×d, with the centres' step", "ours: DDALoss"]
+NAMES = ["plain B×K×d", "peer: ProxyNCALoss", "tied linear layer", "ours: dda_loss", "plain B×K×d, with the centers' step", "ours: DDALoss"]
 
 
 def batch(device, norm=0.):
@@ -96,7 +96,7 @@ def report(best, device):
     lines = [f"DDA loss, forward + backward, B={B}, d={D}, K={K}, float32. {machine(device)}; one thread.", "",
              "| | ms | times faster than plain | peak MB | times less memory | gradient error at norm 1,000 |", "|---|---|---|---|---|---|"]
     for name, r in best.items():
-        base = best.get("plain B×K×d, with the centres' step" if name.endswith(("step", "DDALoss")) else "plain B×K×d")
+        base = best.get("plain B×K×d, with the centers' step" if name.endswith(("step", "DDALoss")) else "plain B×K×d")
         error = f"{r['error']:.0e}" if "error" in r else ""
         lines.append(f"| {name} | {r['ms']:.0f} | {ratio(base, r, 'ms')} | {r['mb']:.0f} | {ratio(base, r, 'mb')} | {error} |")
     return lines + ["", f"`import fer_nb.dda` after `import torch`: {import_ms():.0f} ms of CPU time."]

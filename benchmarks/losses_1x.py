@@ -10,14 +10,14 @@ from results import contest, machine, measure, ratio
 
 SIZES = {"center": (1024, 512, 1000), "island": (1024, 512, 1000), "separate": (1024, 512, 1000), "large margin": (1024, 512, 100),
          "angular": (1024, 512, 10000), "reversal": (1024, 512, 4)}   # B, d, K (reversal: domains)
-STEP = ", with the centres' step"
+STEP = ", with the centers' step"
 
 
 def plain_center(x, y, c): return (x - c[y]).square().sum(1).mean() / 2
 
 
 def plain_center_module(x, y, c):
-    "Centre loss, and the centres' step by a B×K table."
+    "Center loss, and the centers' step by a B×K table."
     import torch
     from torch.nn import functional as F
     with torch.no_grad():
@@ -27,14 +27,14 @@ def plain_center_module(x, y, c):
 
 
 def plain_island(x, y, c):
-    "Centre loss and the sum of a K×K table of cosines."
+    "Center loss and the sum of a K×K table of cosines."
     from torch.nn import functional as F
     table = F.normalize(c) @ F.normalize(c).t() + 1
     return plain_center(x, y, c) + 10 * (table.sum() - table.diagonal().sum())
 
 
 def turn(c):
-    "The derivative of each centre's cosines with the others, by a K×K table."
+    "The derivative of each center's cosines with the others, by a K×K table."
     from torch.nn import functional as F
     v, length = F.normalize(c), c.norm(dim=1, keepdim=True)
     cosines = (v @ v.t()).fill_diagonal_(0)
@@ -42,7 +42,7 @@ def turn(c):
 
 
 def plain_island_module(x, y, c):
-    "The same, and the centres' step."
+    "The same, and the centers' step."
     import torch
     from torch.nn import functional as F
     with torch.no_grad():
@@ -60,7 +60,7 @@ def plain_separate(x, y, c):
 
 
 def plain_separate_module(x, y, c):
-    "The same, and the centres' step: Eqs. 6 and 7 with B×K and K×K tables."
+    "The same, and the centers' step: Eqs. 6 and 7 with B×K and K×K tables."
     import torch
     from torch.nn import functional as F
     with torch.no_grad():
@@ -126,7 +126,7 @@ def peer_angular(x, y, w, s):
 
 
 def contestant(name, x, y, c, s=64.):
-    "A callable for one forward pass; centres and class vectors get a gradient unless a rule moves them."
+    "A callable for one forward pass; centers and class vectors get a gradient unless a rule moves them."
     from torch.nn import functional as F
     from fer_nb.angular_softmax import angular_logits
     from fer_nb.centers import CenterLoss, IslandLoss, center_loss, island_loss

@@ -18,7 +18,7 @@ def training(name, device):
 
 
 def one(name, device):
-    "Milliseconds a picture and peak megabytes of a step without the optimiser's."
+    "Milliseconds a picture and peak megabytes of a step without the optimizer's."
     import torch
     t = training(name, device)
     net = build(t, 7, "none").to(device)

@@ -5,7 +5,7 @@
     python benchmarks/throughput.py --gpu           # 100 epochs of the paper preset on 20,000 digits, against a captured loop
 
 The usual script: a torchvision-style Dataset (PIL image, then Resize if the images are smaller, ToTensor, Normalize) in a
-torch DataLoader, and the plain training loop. Same network, batch size, optimiser, clipping."""
+torch DataLoader, and the plain training loop. Same network, batch size, optimizer, clipping."""
 import argparse
 import os
 import platform

@@ -61,13 +61,13 @@ class Net(nn.Module):
         return Output(x, self.classifier(x))
 
 
-class Normalised(DomainClassifier):
+class Normalized(DomainClassifier):
     "A domain classifier that sees directions only: it cannot be shouted at."
     def forward(self, x, domains=None): return super().forward(8 * F.normalize(x, dim=1), domains)
 
 
 class Coral(nn.Module):
-    "Softmax on the labelled, and the squared difference of the domains' covariances (Sun & Saenko 2016)."
+    "Softmax on the labeled, and the squared difference of the domains' covariances (Sun & Saenko 2016)."
     def __init__(self, lambd):
         super().__init__()
         self.lambd = lambd
@@ -88,7 +88,7 @@ def pictures(domain, split):
 
 def objective_of(method, lambd, clamp, normalise, steps, feat_dim=64):
     "The objective of a setting."
-    kind, width = Normalised if normalise else DomainClassifier, 64
+    kind, width = Normalized if normalise else DomainClassifier, 64
     if method in ("source", "target", "AdaBN"): return Objective()
     if method == "CORAL": return Coral(lambd)
     if method == "DANN, paper": return DomainAdversarial(kind(feat_dim), steps=steps, lambd=lambd, clamp=clamp, scales="loss")
@@ -98,7 +98,7 @@ def objective_of(method, lambd, clamp, normalise, steps, feat_dim=64):
 
 
 def train(domains, change, seed, steps):
-    "Model and objective after training on labelled pictures of the first domain and unlabelled ones of the others."
+    "Model and objective after training on labeled pictures of the first domain and unlabeled ones of the others."
     torch.manual_seed(seed)
     model = Net()
     sets = {name: pictures(name, "train") if i == 0 else pictures(name, "train")[:1] for i, name in enumerate(domains)}
@@ -117,7 +117,7 @@ def plain(domain, seed, steps): return train([domain], setting("source"), seed, 
 
 
 def statistics_of(model, x):
-    "AdaBN (Li et al. 2016): the batch normalisations' means and variances are the target's."
+    "AdaBN (Li et al. 2016): the batch normalizations' means and variances are the target's."
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms: norm.reset_running_stats(); norm.momentum = None
     model.eval()
@@ -189,7 +189,7 @@ def choose(rows):
     """Method → setting, from the search alone and without any label of the target.
 
     Of the settings whose accuracy on the *source's* validation pictures is, in the mean over the directions searched, at most 5 points below training on the source alone: the one whose predictions on the
-    target's unlabelled training pictures carry the most information (entropy of the mean prediction minus mean entropy: sure, and not always the same)."""
+    target's unlabeled training pictures carry the most information (entropy of the mean prediction minus mean entropy: sure, and not always the same)."""
     def mean(change, name):
         wanted = {k: "" if v is None else str(v) for k, v in change.items()}
         return statistics.fmean(float(r[name]) for r in rows if r["part"] == "search" and wanted.items() <= r.items())
@@ -210,7 +210,7 @@ def name_of(row):
     "A row's name in the tables."
     clamp = f", clamp {float(row['clamp']):.3g}" if row["clamp"] not in ("", None) else ""
     strength = f" λ = {float(row['lambd']):g}" if float(row["lambd"]) else ""
-    return row["method"] + (":" if strength else "") + strength + clamp + (", normalised" if str(row["normalise"]) == "True" else "")
+    return row["method"] + (":" if strength else "") + strength + clamp + (", normalized" if str(row["normalise"]) == "True" else "")
 
 
 def table(rows):

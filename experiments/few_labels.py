@@ -1,13 +1,13 @@
-"""Few labels: supervised against semi-supervised training (large margin, centre and island loss, by self-predicted labels) on the faces. Writes data_samples/few_labels.csv.
+"""Few labels: supervised against semi-supervised training (large margin, center and island loss, by self-predicted labels) on the faces. Writes data_samples/few_labels.csv.
 
     python experiments/few_labels.py [--seeds 5] [--jobs 1]
 
-Labelled are all pictures of a tenth of the training people (`SHARE`), another tenth with every seed; the other people's pictures come without labels. Validation and test
-sets hold yet other people. Supervised training sees the labelled pictures only, "all labels" is the reference that knows every label; all make `STEPS` steps of
+Labeled are all pictures of a tenth of the training people (`SHARE`), another tenth with every seed; the other people's pictures come without labels. Validation and test
+sets hold yet other people. Supervised training sees the labeled pictures only, "all labels" is the reference that knows every label; all make `STEPS` steps of
 `BATCH` pictures, semi-supervised ones half and half. Network and pictures as in separate.py.
 How strong the margin is (`CHOICES`: L_S is `ratio` times the weighted margin loss; 1: it fades out over the training) was chosen for each domain and loss on
 the validation set with the seeds of `TRIALS`, the paper's ratio of 0.8 among the choices; the rows of this search are in the table, part "validation".
-Centre loss ends at chance with each of them: it only pulls, so while its value is kept in proportion to L_S its weight grows as the features shrink, and they
+Center loss ends at chance with each of them: it only pulls, so while its value is kept in proportion to L_S its weight grows as the features shrink, and they
 collapse. So there is a row of it with a fixed weight as well, chosen in the same way; column `ratio` then holds the weight.
 A row per training. Goes on where it was interrupted: rows that are there are not trained again (delete the file after a change of the data). About 13 minutes of one core.
 """

@@ -1,11 +1,11 @@
-"""Separate loss against softmax and centre loss on the faces, basic and compound expressions. Writes data_samples/separate.csv, read by the notebook of the separate loss.
+"""Separate loss against softmax and center loss on the faces, basic and compound expressions. Writes data_samples/separate.csv, read by the notebook of the separate loss.
 
     python experiments/separate.py [--seeds 5] [--jobs 1]
 
 Basic: the shipped faces of lab_color, seven classes. Compound: eleven classes of the same domain, rendered once and kept in the temporary folder. People differ
 between training and test. One row per training (set, features, loss, seed) and epoch, all measured on the test set: accuracy (of the last epoch only, there is no
-choice of an epoch), and the similarities of Table 1 of Li et al. 2019 by true centres and by the learned ones; lists run over the classes. λ is the papers': 0.9 for the
-separate loss, 0.01 for the centre loss (Farzaneh & Qi 2020). SGD at 0.02, 16 epochs in batches of 32, the network and the size of the pictures were chosen on softmax's validation
+choice of an epoch), and the similarities of Table 1 of Li et al. 2019 by true centers and by the learned ones; lists run over the classes. λ is the papers': 0.9 for the
+separate loss, 0.01 for the center loss (Farzaneh & Qi 2020). SGD at 0.02, 16 epochs in batches of 32, the network and the size of the pictures were chosen on softmax's validation
 accuracy, after trials whose test accuracy had been seen, too. Faces are gray, 32 px; the network is the first
 three stages of faces_matrix.py's (with softmax alone a quarter-width ResNet-18, the paper's network, was at 57 % of the basic validation set at 64 px after 8 or 16 epochs, this one
 at 79 %: so few faces are not enough for it). The losses act on the

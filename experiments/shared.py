@@ -63,7 +63,7 @@ def arguments(doc, path, seeds, argv=None, **more):
 
 
 class SmallCNN(nn.Module):
-    "Four 3 × 3 convolutions with batch normalisation and pooling, 64-d embedding: 170,000 parameters."
+    "Four 3 × 3 convolutions with batch normalization and pooling, 64-d embedding: 170,000 parameters."
     def __init__(self, classes=len(EMOTIONS), feat_dim=64):
         super().__init__()
         self.features = nn.Sequential(*stage(1, 16), *stage(16, 32), *stage(32, 64), *stage(64, 64), nn.Flatten(), nn.Dropout(.3))
@@ -80,7 +80,7 @@ def stage(a, b):
 
 
 def gray(images):
-    "uint8 (N, 3, H, W) to float (N, 1, H, W), every picture with mean 0 and deviation 1, as the papers' preprocessing normalises it."
+    "uint8 (N, 3, H, W) to float (N, 1, H, W), every picture with mean 0 and deviation 1, as the papers' preprocessing normalizes it."
     x = (images.float() * torch.tensor([.299, .587, .114]).view(3, 1, 1)).sum(1, keepdim=True)
     return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True).clamp(min=1)
 

@@ -2,7 +2,7 @@
 
     python experiments/wild_map.py [--seeds 3] [--jobs 1]
 
-Data size × imbalance × γ × λ × scaling × centre rule, three seeds each; every row is read out by every head. Scores are on the
+Data size × imbalance × γ × λ × scaling × center rule, three seeds each; every row is read out by every head. Scores are on the
 test set, settings are all shown and none is chosen by them. About twenty minutes on one quiet core; goes on where it was interrupted.
 """
 from shared import DATA, arguments # first: sets the number of threads

@@ -141,7 +141,7 @@ def build(
     r: Recipe, # which network and loss
     num_classes: int = 10,
 ) -> tuple[torch.nn.Module, torch.nn.Module]: # (model, objective)
-    "The recipe's network and objective, initialised from its seed"
+    "The recipe's network and objective, initialized from its seed"
     torch.manual_seed(r.seed)
     model = LeNetsPP(num_classes, 2, r.width, r.size, init="xavier")
     rule: dict[str, Any] = dict(alpha=r.alpha, centers=r.centers)
@@ -178,7 +178,7 @@ def label(
         r = from_row(Recipe, {name: v for name, v in r.items() if name != "profile"})
     if r.loss == "softmax": return "softmax"
     if r.loss == "angular": return f"angular softmax s={r.s:g}"
-    named = {"center": "centre", "dda": "DDA", "margin": "large margin"}.get(r.loss, r.loss)
+    named = {"center": "center", "dda": "DDA", "margin": "large margin"}.get(r.loss, r.loss)
     gamma, code = (f" γ={r.gamma:g}", " (code)") if r.loss == "dda" else ("", "")
     autograd = r.centers == "autograd" and r.loss != "margin"
     return f"{named} λ={r.lam:g}{gamma}{code*(r.scaling == 'code')}{' (autograd)'*autograd}"
@@ -214,7 +214,7 @@ def wild_race(
         Slider("alpha", "α", 0.05, 1, 0.05, r.alpha), Slider("s", "s", 1, 64, 0.5, r.s),
         Slider("lr", "learning rate", 0.005, 0.2, 0.005, r.lr),
         Choice("scaling", "γ as in", ["paper", "code"], r.scaling),
-        Choice("centers", "centres move by", ["rule", "autograd"], r.centers),
+        Choice("centers", "centers move by", ["rule", "autograd"], r.centers),
         Slider("seed", "seed", 0, 20, 1, r.seed)]
     return race(recording, [dict(loss=loss) for loss in losses], controls, **settings)
 
@@ -361,7 +361,7 @@ def paired(
     "Differences of balanced accuracy on the same seeds, with 95 % confidence intervals"
     groups = {name: {row["seed"]: row for row in group if "diverged" not in row}
               for name, group in _by_recipe(rows).items()}
-    lines = [["difference", "head", "mean [95 % interval]", "seeds in favour"]]
+    lines = [["difference", "head", "mean [95 % interval]", "seeds in favor"]]
     for a, b in [(a, b) for i, a in enumerate(groups) for b in list(groups)[:i]]:
         for h in heads:
             x, y = ({s: row[f"{h}_balanced"] for s, row in groups[k].items()} for k in (a, b))

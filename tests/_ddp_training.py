@@ -13,7 +13,7 @@ from fer_nb.training import Batches, NonFiniteLoss, Objective, fit
 
 
 class Own(nn.Module):
-    "Centres as parameters of the objective."
+    "Centers as parameters of the objective."
     def __init__(self):
         super().__init__()
         self.centers = nn.Parameter(torch.ones(10, 2))

@@ -196,3 +196,15 @@ def write_notebook(path, *cells):
     nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nb, path)
     return path
+
+
+@contextmanager
+def studio_room(jupyter, name, *cells):
+    "A folder of the lab, one browser, one page with a studio that has shown its first finished picture."
+    with jupyter.room(name) as server, chromium() as browser:
+        write_notebook(server.folder / "lesson.ipynb", *cells, "print('the notebook goes on')")
+        server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
+        server.run_all(server.page)
+        server.page.locator(".fst-row").first.wait_for()
+        calm(server.page)
+        yield server

@@ -28,7 +28,7 @@ class Net(nn.Module):
         return Output(e, self.classifier(e))
 
 class Pull(nn.Module):
-    "A term with centres that move in training."
+    "A term with centers that move in training."
     def __init__(self, d=2):
         super().__init__()
         self.register_buffer("centers", torch.arange(K * d).float().view(K, d) / 9)

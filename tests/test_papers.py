@@ -141,7 +141,7 @@ def test_softmax_on_angles_keeps_its_class_vectors_at_length_one_and_its_regions
     assert abs(run.head[-1] - run.head[0]).max() > .01
     assert (regions(run, -1, run.embedding()) == run.predictions).mean() > .99
 
-def test_centers_that_are_directions_are_no_places_for_the_nearest_centre():
+def test_centers_that_are_directions_are_no_places_for_the_nearest_center():
     for loss in ('separate', 'margin', 'angular'):
         r = Recipe(loss, **TINY)
         step = list(start(r))[-1]
@@ -150,8 +150,8 @@ def test_centers_that_are_directions_are_no_places_for_the_nearest_centre():
         expected = 100*evaluate(step.model, *d.test, head='center', centers=means).accuracy
         assert score(step.model, step.objective, d)['center'] == pytest.approx(expected)
 
-def test_dda_without_gamma_is_centre_loss():
-    "while centres follow the gradient; by the papers' rules they move differently, whatever γ is"
+def test_dda_without_gamma_is_center_loss():
+    "while centers follow the gradient; by the papers' rules they move differently, whatever γ is"
     gap = {}
     for centers in ('autograd', 'rule'):
         a, b = ([s.losses['total'] for s in start(Recipe(loss, gamma=0, centers=centers, **TINY))] for loss in ('center', 'dda'))
@@ -205,7 +205,7 @@ def test_paper_stairs_stay_20_epochs_long_when_epochs_change():
     lr = [s.lr for s in start(r)]
     assert lr == pytest.approx([0.001]*20 + [0.0008]*20 + [0.00064]*10)
 
-def test_paper_optimiser_is_sgd_with_momentum_and_weight_decay():
+def test_paper_optimizer_is_sgd_with_momentum_and_weight_decay():
     "Three steps of `start` equal momentum SGD written out by hand, without a clip"
     r = replace(preset('paper')[0], profile=(40,)*10, width=.1, size=14, lr=.01)
     model, _ = build(r)
@@ -222,7 +222,7 @@ def test_paper_optimiser_is_sgd_with_momentum_and_weight_decay():
         for k, p in step.model.named_parameters(): torch.testing.assert_close(p.detach().double(), weights[k], rtol=1e-4, atol=1e-5)
 
 def test_table_1_as_printed():
-    # Farzaneh & Qi (2020), Table 1: softmax 96.78 · centre (λ 0.01) 97.12 · DDA (λ 0.01) with γ 1, 3, 5, 7: 97.17, 97.17, 97.15, 97.34
+    # Farzaneh & Qi (2020), Table 1: softmax 96.78 · center (λ 0.01) 97.12 · DDA (λ 0.01) with γ 1, 3, 5, 7: 97.17, 97.17, 97.15, 97.34
     assert list(TABLE_1.items()) == [(('softmax', None), 96.78), (('center', None), 97.12), (('dda', 1.), 97.17), (('dda', 3.), 97.17),
                                      (('dda', 5.), 97.15), (('dda', 7.), 97.34)]
     assert [(r.loss, r.gamma if r.loss == 'dda' else None) for r in preset('paper')] == list(TABLE_1)
@@ -268,7 +268,7 @@ def test_score_by_hand():
     assert row['center'] == pytest.approx(60) and row['center_majority'] == pytest.approx(75) and row['center_minority'] == pytest.approx(50)
     assert set(row) == {h + s for h in HEADS for s in ('', '_balanced', '_majority', '_minority')} and all(type(v) is float for v in row.values())
 
-def test_score_prefers_the_objectives_own_centres():
+def test_score_prefers_the_objectives_own_centers():
     model, data = by_hand()
     class Centers(torch.nn.Module):
         centers = torch.tensor([[0., 0.], [9., 9.], [-9., -9.]])
@@ -524,8 +524,8 @@ def test_paired_by_hand():
     rows = ([row('softmax', s, v) for s, v in enumerate((80, 81, 82))] + [row('center', s, v) for s, v in enumerate((81, 83, 85))]
             + [row('dda', s, v) for s, v in enumerate((70, 90, 82, 99))])
     head, rule, *lines = cells(paired(rows))
-    assert head == ['difference', 'head', 'mean [95 % interval]', 'seeds in favour']
-    assert [line[:2] for line in lines] == [[d, h] for d in ('centre λ=1 − softmax', 'DDA λ=1 γ=3 − softmax', 'DDA λ=1 γ=3 − centre λ=1') for h in ('linear', 'center')]
+    assert head == ['difference', 'head', 'mean [95 % interval]', 'seeds in favor']
+    assert [line[:2] for line in lines] == [[d, h] for d in ('center λ=1 − softmax', 'DDA λ=1 γ=3 − softmax', 'DDA λ=1 γ=3 − center λ=1') for h in ('linear', 'center')]
     assert lines[0][2:] == ['+2.0 [-0.5, +4.5]', '3 of 3']        # differences 1 2 3
     # DDA − softmax: −10, 9, 0: mean −1/3, sd 9.504, half-width 4.3027 · 9.504/√3 = 23.61
     assert lines[2][2:] == ['-0.3 [-23.9, +23.3]', '1 of 3']
@@ -544,7 +544,7 @@ def test_labels():
     assert [label(r) for r in (Recipe('softmax'), Recipe('center', lam=.01), Recipe('island'), Recipe('dda', lam=.01, gamma=7, scaling='code'),
                                Recipe('center', centers='autograd'), Recipe('softmax', centers='autograd', scaling='code'),
                                Recipe('separate', lam=.9), Recipe('margin'), Recipe('angular', centers='autograd'))] == [
-        'softmax', 'centre λ=0.01', 'island λ=1', 'DDA λ=0.01 γ=7 (code)', 'centre λ=1 (autograd)', 'softmax', 'separate λ=0.9', 'large margin λ=1', 'angular softmax s=8']
+        'softmax', 'center λ=0.01', 'island λ=1', 'DDA λ=0.01 γ=7 (code)', 'center λ=1 (autograd)', 'softmax', 'separate λ=0.9', 'large margin λ=1', 'angular softmax s=8']
 
 
 def test_the_lab_preset_gives_island_loss_a_weight_it_trains_with():

@@ -106,7 +106,7 @@ def test_separate_loss_on_the_circle_and_the_sphere(room, d):
     plot.wait_for()
     points = "() => { const t = document.querySelector('.js-plotly-plot').data[0], a = v => v?.bdata ?? v; return JSON.stringify([a(t.x), a(t.y), a(t.z)]); }"
     before = page.evaluate(points)
-    assert page.evaluate("() => document.querySelector('.js-plotly-plot').data.length") == (4 if d == 2 else 5)        # classes, centres, the ball
+    assert page.evaluate("() => document.querySelector('.js-plotly-plot').data.length") == (4 if d == 2 else 5)        # classes, centers, the ball
     page.locator(".js-plotly-plot .slider-rail-touch-rect").first.click(position=dict(x=8, y=5))                       # to the first frame
     page.wait_for_function(f"before => ({points})() !== before", arg=before)
     assert page.locator(".js-plotly-plot .slider-label, .js-plotly-plot text", has_text="step 0").count() >= 1

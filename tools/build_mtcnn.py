@@ -1,4 +1,4 @@
-"""Build data_samples/mtcnn.safetensors and its licence from the weights inside the facenet-pytorch wheel.
+"""Build data_samples/mtcnn.safetensors and its license from the weights inside the facenet-pytorch wheel.
 
     python tools/build_mtcnn.py [WHEEL] [--out data_samples]
 
@@ -41,17 +41,17 @@ What was changed: names, layout and file format (tools/build_mtcnn.py). No weigh
 facenet-pytorch's licence
 -------------------------
 
-{licence}"""
+{license}"""
 
 
 def read_wheel(path):
-    "The three state dictionaries by name, the version and the licence text."
+    "The three state dictionaries by name, the version and the license text."
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
         info = next(n for n in names if n.endswith('.dist-info/METADATA')).removesuffix('METADATA')
-        licence = next(n for n in names if n.startswith(info) and 'LICENSE' in n)
+        license = next(n for n in names if n.startswith(info) and 'LICENSE' in n)
         nets = {name: torch.load(io.BytesIO(wheel.read(f'facenet_pytorch/data/{name}.pt')), weights_only=True) for name in NETS}
-        return nets, info.split('-')[1].removesuffix('.dist'), wheel.read(licence).decode()
+        return nets, info.split('-')[1].removesuffix('.dist'), wheel.read(license).decode()
 
 
 def repack(nets):
@@ -73,10 +73,10 @@ def repack(nets):
 
 def build(wheel, out):
     "Write mtcnn.safetensors and mtcnn_LICENSE.txt to the folder `out`."
-    nets, version, licence = read_wheel(wheel)
+    nets, version, license = read_wheel(wheel)
     path = Path(out) / 'mtcnn.safetensors'
     path.write_bytes(save(repack(nets)))
-    path.with_name('mtcnn_LICENSE.txt').write_text(NOTICE.format(version=version, licence=licence.strip() + '\n'), encoding='utf-8', newline='\n')
+    path.with_name('mtcnn_LICENSE.txt').write_text(NOTICE.format(version=version, license=license.strip() + '\n'), encoding='utf-8', newline='\n')
     return path
 
 

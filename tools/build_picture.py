@@ -1,4 +1,4 @@
-"The README's pictures: the race, from the recorded runs in data_samples (softmax by its head, the others by their nearest centre), and the sheet of faces."
+"The README's pictures: the race, from the recorded runs in data_samples (softmax by its head, the others by their nearest center), and the sheet of faces."
 from pathlib import Path
 
 from fer_nb.embeddings import Run

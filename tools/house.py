@@ -22,7 +22,8 @@ class Room:
     lines: int = 0
     longest: int = 0  # characters of the longest line of code in the notebook
     cells: int = 0
-    export: int = 0  # lines of the longest exported cell
+    functions: int = 0  # code lines of the longest exported cell without a class
+    classes: int = 0  # of the longest with one
     first_picture: int | None = None  # index of the first cell that shows one
     arrows: dict = field(default_factory=dict)  # name of a room -> whether it is imported at module level
 
@@ -45,6 +46,33 @@ def shows(cell):
     return any(kind.startswith('image/') or 'html' in kind or 'widget' in kind for kind in kinds)
 
 
+def is_data(node):
+    "Whether a statement is an import or sets names to literals."
+    if not isinstance(node, ast.Assign): return isinstance(node, (ast.Import, ast.ImportFrom))
+    try: ast.literal_eval(node.value)
+    except ValueError: return False
+    return True
+
+
+def code_lines(source):
+    "Lines of a cell's code: no blanks, comments, docstrings, imports and literals, of a definition's head the first line only."
+    tree, left_out = ast.parse(source), set()
+    for node in ast.walk(tree):
+        body = getattr(node, 'body', None)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            left_out |= set(range(node.lineno + 1, body[0].lineno))
+            if ast.get_docstring(node) is not None: left_out |= set(range(body[0].lineno, body[0].end_lineno + 1))
+    for node in tree.body:
+        if is_data(node): left_out |= set(range(node.lineno, node.end_lineno + 1))
+    lines = enumerate(source.splitlines(), 1)
+    return sum(bool(text.strip()) and not text.strip().startswith('#') and n not in left_out for n, text in lines)
+
+
+def longest(cells, classes):
+    "Code lines of the longest exported cell with a class, or without."
+    return max((code_lines(s) for s in cells if bool(re.search(r'^class ', s, re.M)) == classes), default=0)
+
+
 def measured(path):
     "The room of a notebook; None if nothing is exported from it."
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
@@ -55,7 +83,7 @@ def measured(path):
     module = ROOT/'fer_nb'/f"{found[1].replace('.', '/')}.py"
     return Room(found[1], path.relative_to(ROOT/'nbs').as_posix(), len(module.read_text(encoding='utf-8').splitlines()),
                 max(len(line) for s in code for line in s.splitlines()), len(cells),
-                max(len(s.splitlines()) for s in exported), next((i for i, c in enumerate(cells) if shows(c)), None))
+                longest(exported, classes=False), longest(exported, classes=True), next((i for i, c in enumerate(cells) if shows(c)), None))
 
 
 def imported(tree, package):

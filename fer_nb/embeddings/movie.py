@@ -102,6 +102,14 @@ def _plane(run: Run, i: int, reach: float, size: int) -> Image.Image:
     _draw_centers(ImageDraw.Draw(big), run, i, reach, large)
     return big.reduce(SIZES.enlarged)
 
+# %% ../../nbs/06_embeddings/05_movie.ipynb #1dec5f57
+def _font() -> ImageFont.FreeTypeFont:
+    "The font that matplotlib ships."
+    import matplotlib
+    from PIL import ImageFont
+    file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return ImageFont.truetype(str(file), SIZES.font)
+
 # %% ../../nbs/06_embeddings/05_movie.ipynb #d49ddc1c
 def _legend(runs: Sequence[Run], width: int, font: ImageFont.FreeTypeFont) -> list[list[tuple]]:
     "The legend's lines: words (x, color, text), broken where the picture ends."
@@ -117,6 +125,7 @@ def _legend(runs: Sequence[Run], width: int, font: ImageFont.FreeTypeFont) -> li
         x += step
     return rows
 
+# %% ../../nbs/06_embeddings/05_movie.ipynb #73bc1e73
 def _still(runs: Sequence[Run], i: int, reach: Sequence, size: int, font: Any) -> Image.Image:
     "Frame `i` of all runs as one picture with titles and legend."
     from PIL import Image, ImageDraw
@@ -153,13 +162,6 @@ def _palette(k: int) -> Image.Image:
     return palette
 
 # %% ../../nbs/06_embeddings/05_movie.ipynb #e99ad101
-def _font() -> ImageFont.FreeTypeFont:
-    "The font that matplotlib ships."
-    import matplotlib
-    from PIL import ImageFont
-    file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    return ImageFont.truetype(str(file), SIZES.font)
-
 def _gif(runs: Sequence[Run], fps: float) -> bytes:
     "All frames of the runs, side by side, as the bytes of a GIF of one fixed palette."
     from PIL import Image

@@ -24,14 +24,16 @@ def _pca(run: Run) -> tuple[list, list, list, list]:
 
 # %% ../../nbs/06_embeddings/06_projections.ipynb #116cd9cc
 SMALL = 1e-4 # spread of the layout that t-SNE begins with
-FIRST = dict(early_exaggeration=12., max_iter=1000) # the last frame's layout
-LATER = dict(early_exaggeration=1., max_iter=250) # those that begin with a neighbor's
 
 def _main_plane(points: np.ndarray) -> np.ndarray:
     "A first layout: the two main directions, small."
     x = points - points.mean(0)
     u, s, _ = np.linalg.svd(x, full_matrices=False)
     return SMALL * (u[:, :2] * s[:2]) / max((u[:, 0] * s[0]).std(), 1e-12)
+
+# %% ../../nbs/06_embeddings/06_projections.ipynb #d98cd65e
+FIRST = dict(early_exaggeration=12., max_iter=1000) # the last frame's layout
+LATER = dict(early_exaggeration=1., max_iter=250) # those that begin with a neighbor's
 
 def _tsne(clouds: list[np.ndarray], seed: int) -> list[np.ndarray]:
     "A layout per cloud, from the last one backwards, each beginning with the one before."
@@ -44,6 +46,7 @@ def _tsne(clouds: list[np.ndarray], seed: int) -> list[np.ndarray]:
         layouts.append(begin)
     return layouts[::-1]
 
+# %% ../../nbs/06_embeddings/06_projections.ipynb #d41632dd
 def _umap(clouds: list[np.ndarray], seed: int, aligned: bool) -> list[np.ndarray]:
     "The same with UMAP, or all clouds at once with AlignedUMAP."
     try: import umap

@@ -84,19 +84,6 @@ class _Turned(_Heads):
 # %% ../../nbs/01_faces/08_renderer.ipynb #baec5a73
 class _Seen(_Turned):
     "What of them is seen."
-    def geometry(
-        self,
-        au: Tensor, # (B, 2, 18)
-        identity: Identity, # B people
-        scene: Scene, # B photographs
-        size: int, # side of the picture in pixels, supersampled
-    ) -> tuple[Tensor, Tensor]: # (B, V, 3) turned heads; (B, V, 3) column, row, nearness
-        "Where every point of the heads is, hair and all."
-        mesh = self.head.mesh(au, identity, scene.gaze, hair_shell(self.head, identity)[0])
-        turned, screen = self.project(mesh, scene, size)
-        near = screen[..., 2:] - self.head.recess[:, None]
-        return turned, torch.cat([screen[..., :2], near], -1)
-
     def gbuffer(
         self,
         au: Tensor, # (B, 2, 18)
@@ -107,6 +94,14 @@ class _Seen(_Turned):
         "What is seen where."
         turned, screen = self.geometry(au, identity, scene, size)
         return gather(self.head, turned, screen, rasterize(screen, self.head.triangles, size))
+
+    def geometry(self, au: Tensor, identity: Identity, scene: Scene, size: int,
+                 ) -> tuple[Tensor, Tensor]: # (B, V, 3) turned heads; (B, V, 3) on the screen
+        "Where every point of the heads is, hair and all: in mm, and as column, row, nearness."
+        mesh = self.head.mesh(au, identity, scene.gaze, hair_shell(self.head, identity)[0])
+        turned, screen = self.project(mesh, scene, size)
+        near = screen[..., 2:] - self.head.recess[:, None]
+        return turned, torch.cat([screen[..., :2], near], -1)
 
 # %% ../../nbs/01_faces/08_renderer.ipynb #2102dca8
 _CACHE, _MEMORY = 1 << 17, 1 << 23 # points looked at in one go: on a CPU, on a GPU

@@ -290,6 +290,21 @@ class _Displayed(_Listening):
             png = base64.b64encode(file.getvalue()).decode()
         display({"image/png": png, "text/plain": "the face and its actions"}, raw=True)
 
+# %% ../../nbs/01_faces/13_studio.ipynb #40da4e43
+class _Settable(_Displayed):
+    "And what it does with a value set from Python."
+    def _set(self, name: str, value: Any) -> Any:
+        "The value goes to the sitting, which checks it; as the sitting has it then."
+        if self._following: return value
+        with self._guard:
+            self._sitting.update(**{name: value})
+            return self._values()[name]
+
+    def _redraw(self) -> None:
+        "And the page, if there is one, gets its picture."
+        if self._following or not self._watched: return
+        self._answer(dict(type="set", size=224, samples=2), {})
+
 # %% ../../nbs/01_faces/13_studio.ipynb #43961b53
 @cache
 def _widget() -> Any: # the class
@@ -299,7 +314,7 @@ def _widget() -> Any: # the class
         raise ImportError("studio: expected the packages of the lab extra; install them with "
                           'pip install "fer_nb[lab]"') from None
 
-    class Studio(_Displayed, anywidget.AnyWidget):
+    class Studio(_Settable, anywidget.AnyWidget):
         "A face with a slider per action; made by `studio`."
         _esm = (files("fer_nb") / "static" / "studio.js").read_text(encoding="utf-8")
         au = traitlets.Any(help="intensities: 18 numbers, or two rows (the person's left and "
@@ -315,19 +330,10 @@ def _widget() -> Any: # the class
             self._following = False
 
         @traitlets.validate("au", "domain", "identity")
-        def _check_value(self, proposal):
-            "A value set from Python goes to the sitting, which checks it."
-            name = proposal.trait.name
-            if self._following: return proposal.value
-            with self._guard:
-                self._sitting.update(**{name: proposal.value})
-                return self._values()[name]
+        def _check_value(self, proposal): return self._set(proposal.trait.name, proposal.value)
 
         @traitlets.observe("au", "domain", "identity")
-        def _show_value(self, _):
-            "And the page, if there is one, gets its picture."
-            if self._following or not self._watched: return
-            self._answer(dict(type="set", size=224, samples=2), {})
+        def _show_value(self, _): self._redraw()
 
     return Studio
 

@@ -28,14 +28,14 @@ def steps_figure(
     min_size: int = 40, # side of the smallest face sought, in pixels
     threshold: float = .7, # score that the last network asks for
 ) -> Figure:
-    "Found, gray, aligned, cropped, normalised: every step on one photograph."
+    "Found, gray, aligned, cropped, normalized: every step on one photograph."
     faces = detect(image, min_size, (min(.6, threshold), min(.7, threshold), threshold))
     gray = to_gray(image)
     steps = {f"{len(faces)} found": image, "gray": gray}
     if faces:
         done = align(gray, faces[0].landmarks, size, margin)
         steps |= {"cropped": crop(gray, faces[0].box, size, margin), "aligned": done,
-                  "normalised": normalize(done)}
+                  "normalized": normalize(done)}
     fig = show(steps.values(), list(steps))
     mark_faces(fig.axes[0], faces)
     return fig

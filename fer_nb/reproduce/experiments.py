@@ -54,31 +54,26 @@ class Experiment:
         return list(dict.fromkeys(cell.training for cell in self.cells))
 
 # %% ../../nbs/22_reproduce/01_experiments.ipynb #113721f2
-_ABOUT_000 = {
+_ABOUT = { # title and note of every experiment; its name begins with the paper's number
     "000-table-1": ("Joint training on one to four sets",
-        "The optimiser is not named (Adam here) and neither is how people are split between "
+        "The optimizer is not named (Adam here) and neither is how people are split between "
         "training and validation; here nobody is in both."),
     "000-table-2": ("Fine-tuning the KDEF model", ""),
     "000-table-3": ("Domain discrimination with clamps", ""),
     "000-table-4": ("Baseline and domain discrimination", ""),
     "000-figures": ("What Figures 3 to 6 draw: features and losses of baseline, joint, fine-tuned "
-        "and clamped models", "")}
-_ABOUT_001 = {
+        "and clamped models", ""),
     "001-table-1": ("Adaptation without a pre-trained model",
         "Epochs are not given (60 here); λ = 0.1."),
     "001-table-2": ("Adaptation of a pre-trained model",
         "Epochs are not given (60 here); λ = 0.1. Figure 3 draws the features of its rows."),
-    "001-sweep": ("λ from 0 to 1, which the paper does not print", "")}
-_ABOUT_002 = {
-    "002-table-1": ("RAF-DB with unlabelled pictures",
+    "001-sweep": ("λ from 0 to 1, which the paper does not print", ""),
+    "002-table-1": ("RAF-DB with unlabeled pictures",
         "Learning rate, batch size and the weights of center and island loss are not given (Adam "
-        "at 0.001, 64 and 0.01 here). The 311,000 unlabelled pictures were MegaFace's; any folder "
+        "at 0.001, 64 and 0.01 here). The 311,000 unlabeled pictures were MegaFace's; any folder "
         "will do."),
     "002-table-2": ("Action units on EmotioNet, F1",
-        "The 400,000 unlabelled pictures are a folder of their own: --data unlabeled=DIR.")}
-
-# %% ../../nbs/22_reproduce/01_experiments.ipynb #a6de9eeb
-_ABOUT_003 = {
+        "The 400,000 unlabeled pictures are a folder of their own: --data unlabeled=DIR."),
     "003-table-1": ("Wild-MNIST",
         "Everything else is the preset of `fer_nb.papers`, on a laptop with λ = 1. The paper does "
         "not print how many pictures a class has left."),
@@ -87,10 +82,9 @@ _ABOUT_003 = {
         "The paper's text says 86.99 where the table has 86.90. Figure 4 draws the confusion "
         "matrices of its rows."),
     "003-table-3": ("AffectNet", ""),
-    "003-figure-3": ("γ", "The figure's values are not printed as numbers.")}
-_ABOUT_004 = {
+    "003-figure-3": ("γ", "The figure's values are not printed as numbers."),
     "004-table-1": ("Similarities",
-        "By the true centres; the paper does not say which pictures (the held-out ones here). "
+        "By the true centers; the paper does not say which pictures (the held-out ones here). "
         "Figure 3 draws these features."),
     "004-table-2": ("Basic and compound", "Figures 5 and 6 draw the confusion matrices."),
     "004-table-3": ("Other databases", ""),
@@ -98,20 +92,22 @@ _ABOUT_004 = {
     "004-features": ("Length of the feature", "")}
 
 # %% ../../nbs/22_reproduce/01_experiments.ipynb #7eaabff8
-def _experiments(paper: str, about: dict[str, tuple[str, str]]) -> dict[str, Experiment]:
-    "The experiments of a paper, their numbers from its file."
-    cells: dict[str, list[Cell]] = {name: [] for name in about}
-    for row in read_csv(data_file(f"paper_{paper}.csv")):
-        cells[row["experiment"]].append(Cell(
-            row["row"], row["column"], TRAININGS[paper][row["training"]], row["test"],
-            row["measure"], float(row["printed"]) if row["printed"] else None))
-    return {name: Experiment(name, title, tuple(cells[name]), note)
-            for name, (title, note) in about.items()}
+def _cell(row: dict[str, str]) -> Cell:
+    "A number of a table, from its row in the paper's file."
+    training, printed = TRAININGS[row["experiment"][:3]][row["training"]], row["printed"]
+    return Cell(row["row"], row["column"], training, row["test"], row["measure"],
+                float(printed) if printed else None)
 
-EXPERIMENTS = {
-    **_experiments("000", _ABOUT_000), **_experiments("001", _ABOUT_001),
-    **_experiments("002", _ABOUT_002), **_experiments("003", _ABOUT_003),
-    **_experiments("004", _ABOUT_004)}
+def _experiments() -> dict[str, Experiment]:
+    "All experiments, their numbers from the papers' files."
+    cells: dict[str, list[Cell]] = {name: [] for name in _ABOUT}
+    for paper in TRAININGS:
+        for row in read_csv(data_file(f"paper_{paper}.csv")):
+            cells[row["experiment"]].append(_cell(row))
+    return {name: Experiment(name, title, tuple(cells[name]), note)
+            for name, (title, note) in _ABOUT.items()}
+
+EXPERIMENTS = _experiments()
 
 # %% ../../nbs/22_reproduce/01_experiments.ipynb #fb43f1b7
 def find(name: str) -> Experiment:

@@ -312,6 +312,7 @@ def _take(state: _State, batch: tuple[torch.Tensor, ...]) -> Step:
     return Step(state.n, epoch, losses, norm, state.rates[0] * factor, batch, output,
                 module.model, module.objective, state.total)
 
+# %% ../../nbs/05_training/03_loop.ipynb #6952a452
 def _update(state: _State, loss: torch.Tensor) -> torch.Tensor: # the gradient norm before clipping
     "Backward, clip, step."
     scaler, optimizer, params = state.accelerator.scaler, state.optimizer, state.params

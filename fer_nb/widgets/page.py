@@ -93,14 +93,9 @@ def _newest(runs: Sequence[Run], errors: Sequence[str], generation: int) -> dict
                 buffers=blocks + [block for _, block in last])
 
 # %% ../../nbs/07_widgets/03_page.ipynb #18996e74
-class Transport:
-    "Play, pause, step, stop, restart; one theatre plays at a time."
+class _Watched:
+    "What may be asked about the trainings of a theatre."
     _trainer: Trainer
-    _closed: bool
-    _build: Callable[[dict, list], Sequence[Run]] | None
-    _controls: Sequence[Control]
-    _values: dict[str, Any]
-    _panels: list[dict[str, Any]]
 
     @property
     def runs(self) -> list[Run]:
@@ -118,6 +113,27 @@ class Transport:
     def error(self) -> Exception | None:
         "The exception that ended a training or a restart, or None."
         return self._trainer.error
+
+# %% ../../nbs/07_widgets/03_page.ipynb #a299f8ff
+def _changed_settings(controls: Sequence[Control], old: dict, new: dict, old_panels: Sequence[dict],
+                      new_panels: Sequence[dict] | None) -> tuple[dict, list[dict]]:
+    "The settings of all panels and of each after a change; ValueError where it does not fit."
+    known = known_controls(controls)
+    for name in new:
+        need(name in old, "restart", f"settings among {sorted(old)}", repr(name))
+    changes = [dict(p) for p in new_panels or [{}] * len(old_panels)]
+    values = {**old, **read_settings(known, new)}
+    need(len(changes) == len(old_panels), "panels", f"{len(old_panels)} dicts", changes)
+    return values, [{**o, **read_settings(known, c)} for o, c in zip(old_panels, changes)]
+
+# %% ../../nbs/07_widgets/03_page.ipynb #5bb808a9
+class Transport(_Watched):
+    "Play, pause, step, stop, restart; one theatre plays at a time."
+    _closed: bool
+    _build: Callable[[dict, list], Sequence[Run]] | None
+    _controls: Sequence[Control]
+    _values: dict[str, Any]
+    _panels: list[dict[str, Any]]
 
     def _alone(self) -> None:
         for other in list(_theatres):
@@ -151,14 +167,8 @@ class Transport:
         if source is None:
             raise ValueError("restart: expected a theatre made from a function, "
                              "got one made from runs")
-        known = known_controls(self._controls)
-        for name in values:
-            ours = f"settings among {sorted(self._values)}"
-            need(name in self._values, "restart", ours, repr(name))
-        values = {**self._values, **read_settings(known, values)}
-        new = [dict(p) for p in panels or [{}] * len(self._panels)]
-        need(len(new) == len(self._panels), "panels", f"{len(self._panels)} dicts", new)
-        each = [{**old, **read_settings(known, p)} for old, p in zip(self._panels, new)]
+        values, each = _changed_settings(self._controls, self._values, values,
+                                         self._panels, panels)
         def build():
             runs = source(values, each)
             self._values, self._panels = values, each
@@ -168,39 +178,27 @@ class Transport:
         self._trainer.start(build=build)
 
 # %% ../../nbs/07_widgets/03_page.ipynb #7467fc70
-class Page(Transport, anywidget.AnyWidget):
-    """What a theatre's page is told, and what it says.
+def _page_state(t: Trainer, controls: Sequence[Control], *settings: dict) -> dict[str, Any]:
+    "What the page is told beside the frames; `settings` are those of all panels, then of each."
+    names = [c.name for c in controls]
+    values, *panels = ({n: given[n] for n in names if n in given} for given in settings)
+    error = "" if t.error is None else f"{type(t.error).__name__}: {t.error}"
+    return dict(generation=t.generation, running=t.running, done=t.done, stopped=t.stopped,
+                note=t.note, errors=list(t.errors), error=error, values=values, panels=panels)
 
-    Args:
-        runs: the trainings
-        build: makes them anew from (values, panels); None: they cannot be restarted
-        controls: what the reader may change
-        values: where the controls stand, for all panels
-        panels: what a panel has of its own, one dict each
-        config: what the page is told once"""
-    _esm = Path(str(files("fer_nb") / "static" / "theatre.js"))
-    _config, _status, _snapshot = (traitlets.Dict().tag(sync=True) for _ in range(3))
-
-    def __init__(self, runs: Sequence[Run], build: Callable[[dict, list], Sequence[Run]] | None,
-                 controls: Sequence[Control], values: dict[str, Any],
-                 panels: list[dict[str, Any]], config: dict[str, Any]):
-        self._build, self._controls, self._values, self._panels = build, controls, values, panels
-        self._ready, self._away, self._closed = False, False, False
-        self._snapped = -float("inf") # when the last snapshot was left, in seconds
-        self._guard, self._stills = threading.RLock(), Stills()
-        self._wire = Wire(lambda message, blocks: self.send(message, blocks))
-        self._pulse = Pulse(cells=_cells_run)
-        self._trainer = Trainer(runs, self._changed, self._after)
-        super().__init__(_config=dict(config, palette=PALETTE), _status=self._state())
-        self.on_msg(self._hear)
+# %% ../../nbs/07_widgets/03_page.ipynb #064e1791
+class _Telling(Transport):
+    "What the page is told, and when."
+    _guard: threading.RLock
+    _wire: Wire
+    _stills: Stills
+    _ready: bool # the page has called
+    _snapped: float # when the last snapshot was left, in seconds
+    _status: Any
+    _snapshot: Any
 
     def _state(self) -> dict[str, Any]:
-        t, names = self._trainer, [c.name for c in self._controls]
-        values, *panels = ({n: given[n] for n in names if n in given}
-                           for given in (self._values, *self._panels))
-        error = "" if t.error is None else f"{type(t.error).__name__}: {t.error}"
-        return dict(generation=t.generation, running=t.running, done=t.done, stopped=t.stopped,
-                    note=t.note, errors=list(t.errors), error=error, values=values, panels=panels)
+        return _page_state(self._trainer, self._controls, self._values, *self._panels)
 
     def _changed(self) -> None:
         "The trainer's state has changed: tell the page; at the end draw the still picture."
@@ -227,6 +225,12 @@ class Page(Transport, anywidget.AnyWidget):
         elif time.monotonic() - self._snapped >= 1 and all(len(run) for run in t.runs):
             self._snapped = time.monotonic()
             self._snapshot = _newest(t.runs, t.errors, t.generation)
+
+# %% ../../nbs/07_widgets/03_page.ipynb #a030167d
+class _Hearing(_Telling):
+    "What the page says, and that it says nothing."
+    _pulse: Pulse
+    _away: bool # nobody is watching
 
     def _after(self) -> None:
         with self._guard: self._offer()
@@ -255,3 +259,30 @@ class Page(Transport, anywidget.AnyWidget):
         if self._away and kind in ("ready", "beat"):
             self._away = False
             if not any(other.running for other in _theatres): self.play()
+
+# %% ../../nbs/07_widgets/03_page.ipynb #cde64040
+class Page(_Hearing, anywidget.AnyWidget):
+    """What a theatre's page is told, and what it says.
+
+    Args:
+        runs: the trainings
+        build: makes them anew from (values, panels); None: they cannot be restarted
+        controls: what the reader may change
+        values: where the controls stand, for all panels
+        panels: what a panel has of its own, one dict each
+        config: what the page is told once"""
+    _esm = Path(str(files("fer_nb") / "static" / "theatre.js"))
+    _config, _status, _snapshot = (traitlets.Dict().tag(sync=True) for _ in range(3))
+
+    def __init__(self, runs: Sequence[Run], build: Callable[[dict, list], Sequence[Run]] | None,
+                 controls: Sequence[Control], values: dict[str, Any],
+                 panels: list[dict[str, Any]], config: dict[str, Any]):
+        self._build, self._controls, self._values, self._panels = build, controls, values, panels
+        self._ready, self._away, self._closed = False, False, False
+        self._snapped = -float("inf") # when the last snapshot was left, in seconds
+        self._guard, self._stills = threading.RLock(), Stills()
+        self._wire = Wire(lambda message, blocks: self.send(message, blocks))
+        self._pulse = Pulse(cells=_cells_run)
+        self._trainer = Trainer(runs, self._changed, self._after)
+        super().__init__(_config=dict(config, palette=PALETTE), _status=self._state())
+        self.on_msg(self._hear)

@@ -59,13 +59,8 @@ class Turns:
 # %% ../../nbs/07_widgets/02_trainer.ipynb #55da74f2
 def _nothing() -> None: "For a listener that is not there."
 
-class Trainer(Turns):
-    """Runs that advance in one background thread, which exists only while they play.
-
-    Args:
-        runs: the trainings
-        changed: called when the state has changed
-        after: called after every round of steps"""
+class _Thread(Turns):
+    "The one background thread that takes the turns."
     def __init__(
         self,
         runs: Sequence[Run],
@@ -81,6 +76,41 @@ class Trainer(Turns):
         "Whether the thread trains and was not told to end."
         return self._busy and not self._halt.is_set()
 
+    def _work(self, before, halt, one_frame, build):
+        "The thread: build, train, tidy up."
+        if before is not None: before.join()
+        try:
+            if build is not None: self._replace(build())
+            goals = [len(run) + 1 if one_frame else math.inf for run in self.runs]
+            self.changed()
+            while not halt.is_set() and self._round(halt, goals, self.changed): self.after()
+        except Exception as e: self.error = e
+        with self._lock:
+            if self._thread is threading.current_thread(): # else another has taken over
+                self._busy = False
+                if self.stopped: self._finish()
+        self.changed()
+
+    def join(
+        self,
+        timeout: float | None = None, # seconds; None: as long as it takes
+    ) -> bool: # whether the thread is gone
+        "Wait for the thread, and for one that takes over from it."
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while (thread := self._thread) is not None and thread.is_alive():
+            left = end - time.monotonic()
+            if left <= 0: break
+            thread.join(min(0.2, left))
+        return thread is None or not thread.is_alive()
+
+# %% ../../nbs/07_widgets/02_trainer.ipynb #9aa17bd9
+class Trainer(_Thread):
+    """Runs that advance in one background thread, which exists only while they play.
+
+    Args:
+        runs: the trainings
+        changed: called when the state has changed
+        after: called after every round of steps"""
     def start(
         self,
         one_frame: bool = False, # to the next frame of each run, not to the end
@@ -97,21 +127,6 @@ class Trainer(Turns):
                                             name="fer_nb training")
             self._busy = True
             self._thread.start()
-        self.changed()
-
-    def _work(self, before, halt, one_frame, build):
-        "The thread: build, train, tidy up."
-        if before is not None: before.join()
-        try:
-            if build is not None: self._replace(build())
-            goals = [len(run) + 1 if one_frame else math.inf for run in self.runs]
-            self.changed()
-            while not halt.is_set() and self._round(halt, goals, self.changed): self.after()
-        except Exception as e: self.error = e
-        with self._lock:
-            if self._thread is threading.current_thread(): # else another has taken over
-                self._busy = False
-                if self.stopped: self._finish()
         self.changed()
 
     def halt(
@@ -131,18 +146,6 @@ class Trainer(Turns):
             self._halt.set()
             if not self._busy: self._finish()
         self.changed()
-
-    def join(
-        self,
-        timeout: float | None = None, # seconds; None: as long as it takes
-    ) -> bool: # whether the thread is gone
-        "Wait for the thread, and for one that takes over from it."
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        while (thread := self._thread) is not None and thread.is_alive():
-            left = end - time.monotonic()
-            if left <= 0: break
-            thread.join(min(0.2, left))
-        return thread is None or not thread.is_alive()
 
 # %% ../../nbs/07_widgets/02_trainer.ipynb #c82807e7
 class Pulse:

@@ -131,8 +131,8 @@ export function drawMarks(ctx, { X, Y }, look, run, state, hidden) {
  * @param {string} readout
  */
 export function drawNote(ctx, { W }, look, state, readout) {
-  const kind = state.centers ? "● centres" : "○ class means";
-  const note = readout === "center" && !state.centers ? "no centres, so no regions" : kind;
+  const kind = state.centers ? "● centers" : "○ class means";
+  const note = readout === "center" && !state.centers ? "no centers, so no regions" : kind;
   ctx.font = look.font;
   ctx.textAlign = "right";
   ctx.fillStyle = look.theme.muted;

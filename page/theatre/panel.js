@@ -256,7 +256,7 @@ export class Panel {
     const [curves, width, height] = fit(this.curves);
     this.map = drawCurves(curves, width, height, run, pos, theme, font);
     setText(this.lossTitle, this.map.log ? "Loss (log scale)" : "Loss");
-    setText(this.recallTitle, nearest ? "Recall by nearest centre, %" : "Recall per class, %");
+    setText(this.recallTitle, nearest ? "Recall by nearest center, %" : "Recall per class, %");
     this.sayFigures(frame, now);
   }
   sayFigures(frame, recall) {

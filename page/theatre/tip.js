@@ -31,7 +31,7 @@ export class Tip {
     const lines = scores(state, kind, run.k),
       label = run.labels[point];
     const guess = lines ? predict(lines, at.x, at.y) : -1;
-    const by = kind === "center" ? "nearest centre" : "linear head";
+    const by = kind === "center" ? "nearest center" : "linear head";
     const nameOf = (k) => run.names[k] + (run.minority.has(k) ? MARK : "");
     this.el.style.display = "";
     setText(this.label, `label ${nameOf(label)}`);

@@ -101,7 +101,7 @@ export class View {
     Object.defineProperty(this.el.theatre, "painted", { get: () => this.painted });
   }
   buildOptions() {
-    const readouts = { head: "linear head", center: "nearest centre", off: "off" };
+    const readouts = { head: "linear head", center: "nearest center", off: "off" };
     const option = ([value, text]) => h("option", { value, text });
     const chooseReadout = (e) => {
       this.readout = e.target.value;

@@ -38,7 +38,7 @@ def test_a_frame_is_the_eval_mode_embedding():
             np.testing.assert_array_equal(run.centers[-1], step.objective.centers.numpy())
             for k in range(K): assert run.recall[-1][k] == pytest.approx((run.predictions[run.labels == k] == k).mean())
 
-def test_kept_centres_and_weights_are_copies():
+def test_kept_centers_and_weights_are_copies():
     run = a_run(every=1)
     assert not np.array_equal(run.centers[0], run.centers[-1]) and not np.array_equal(run.head[0], run.head[-1])
 

@@ -73,7 +73,7 @@ def test_a_snapshot_does_not_grow():
     run.finish()
     assert len(still) == 1 and still.done and still.meta()["losses"]["total"] == run.meta()["losses"]["total"][:1] and len(run) == 4
 
-def test_regions_are_the_heads_and_else_the_nearest_centres():
+def test_regions_are_the_heads_and_else_the_nearest_centers():
     run, z = Run([0, 1, 2]), np.array([[2., 0], [0, 3], [-1, -1]])
     head, bias, c = np.array([[1., 0], [0, 1], [-1, -1]]), np.array([0., 5, 0]), np.array([[9., 9], [2, 0], [-1, -2]])
     run.add(1, np.zeros((3, 2)), [0, 0, 0], head=head, bias=bias, centers=c)

@@ -13,7 +13,7 @@ N = len(AU_NAMES)
 
 # ---------------------------------------------------------------- displacement
 @pytest.mark.parametrize("name", ["AU12", "AU26", "AU43"])
-def test_displacement_is_the_recipe_in_millimetres(head, name):
+def test_displacement_is_the_recipe_in_millimeters(head, name):
     from fer_nb.wmnist import data_file
     with np.load(data_file("head.npz")) as data:
         names, units, drawn = data["unit_names"].tolist(), data["units"] / 1000, data["part"] != 5

@@ -121,7 +121,7 @@ def test_domains_differ(album):
     spread = {k: v[0].mean((1, 2, 3)).std() for k, v in album.items()}
     assert spread["wild_gray"] > 1.5 * spread["lab_color"]
 
-def test_photograph_depends_on_no_neighbour(renderer):
+def test_photograph_depends_on_no_neighbor(renderer):
     who, scene = sample_identity([5, 6, 7]), DOMAINS["wild_color"].sample([1, 2, 3])
     au = torch.rand(3, 18, generator=torch.Generator().manual_seed(2)) * .5
     with torch.no_grad(): torch.testing.assert_close(renderer(au[1:2], who[1], scene[1])[0], renderer(au, who, scene)[1], atol=2e-5, rtol=0)

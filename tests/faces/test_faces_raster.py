@@ -55,7 +55,7 @@ def reference(screen, triangles, size):
 
 @given(st.integers(0, 10**6), st.integers(1, 30), st.integers(16, 24))
 @settings(max_examples=15, deadline=None)
-def test_both_ways_of_rasterising_agree_with_the_definition(seed, count, size):
+def test_both_ways_of_rasterizing_agree_with_the_definition(seed, count, size):
     g = torch.Generator().manual_seed(seed)
     screen = torch.cat([(torch.rand(2, 12, 2, generator=g) * 2 - .5) * size, .8 + .4 * torch.rand(2, 12, 1, generator=g)], 2).double()
     triangles = torch.combinations(torch.arange(12), 3)[torch.randperm(220, generator=g)[:count]]
@@ -75,7 +75,7 @@ def test_both_ways_agree_on_heads_of_any_size(head, dtype):
         assert (seen[0] >= 0).any() and seen[0].dtype == torch.int32 and all(torch.equal(s, seen[0]) for s in seen)
 
 
-def test_rasteriser_by_hand():
+def test_rasterizer_by_hand():
     screen, one = torch.tensor([[[0., 4, 1], [4, 4, 1], [0, 0, 1]]]), torch.tensor([[0, 1, 2]])
     for compiled in PATHS:
         assert rasterize(screen, one, 4, compiled=compiled)[0].tolist() == [[0, -1, -1, -1], [0, 0, -1, -1], [0, 0, 0, -1], [0, 0, 0, 0]]

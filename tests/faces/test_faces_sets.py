@@ -147,8 +147,8 @@ def test_shipped_size_and_names(shipped):
         people = [{row["identity"] for row in mine if row["split"] == split} for split in SPLITS]
         assert all(people) and sum(map(len, people)) == len(set().union(*people))
     assert len({row["picture"] for row in rows}) == len(rows)
-    licence = data_file("faces_LICENSE.txt").read_text(encoding="utf-8")
-    assert "CC0" in licence and f"{len(rows):,} rendered faces" in licence and "head_LICENSE.txt" in licence
+    license = data_file("faces_LICENSE.txt").read_text(encoding="utf-8")
+    assert "CC0" in license and f"{len(rows):,} rendered faces" in license and "head_LICENSE.txt" in license
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_load_faces(domain, shipped):

@@ -55,7 +55,7 @@ def test_the_wall_of_a_fold_that_faces_the_lamp_is_the_brighter_one(renderer):
     above = change("AU17", (0., 1., .3)) # the fold between lip and chin; the lamp stands above
     assert above[(x.abs() < .06) & (y > 6.44) & (y < 6.46)].mean() < above[(x.abs() < .06) & (y > 6.405) & (y < 6.425)].mean() - .01
 
-def test_shade_depends_on_no_neighbour(renderer):
+def test_shade_depends_on_no_neighbor(renderer):
     g, au, who, scene = seen(renderer, 3, au=torch.rand(3, 2, 18, generator=torch.Generator().manual_seed(0)))
     both = shade(g, au, who, scene)
     own = g.index[:, 0] == 1

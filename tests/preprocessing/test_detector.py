@@ -26,7 +26,7 @@ def same(a, b, atol=.02):
         torch.testing.assert_close(x.landmarks, y.landmarks, atol=atol, rtol=0)
         assert abs(x.score - y.score) < 1e-3
 
-def test_weights_travel_with_a_licence():
+def test_weights_travel_with_a_license():
     path = data_file("mtcnn.safetensors")
     assert path.stat().st_size <= 2_000_000
     sizes = {}
@@ -52,7 +52,7 @@ def toy_wheel(path):
             torch.save(state, path.parent/"state.pt")
             wheel.write(path.parent/"state.pt", f"facenet_pytorch/data/{name}.pt")
         wheel.writestr("facenet_pytorch-2.6.0.dist-info/METADATA", "")
-        wheel.writestr("facenet_pytorch-2.6.0.dist-info/LICENSE.md", "some licence")
+        wheel.writestr("facenet_pytorch-2.6.0.dist-info/LICENSE.md", "some license")
     return nets
 
 def test_builder_repacks_and_gives_the_same_bytes_twice(tmp_path):
@@ -60,7 +60,7 @@ def test_builder_repacks_and_gives_the_same_bytes_twice(tmp_path):
     for name in ("a", "b"):
         (tmp_path/name).mkdir()
         bytes_.append(build_mtcnn.build(tmp_path/"toy.whl", tmp_path/name).read_bytes())
-    assert bytes_[0] == bytes_[1] and "facenet-pytorch 2.6.0" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text() and "some licence" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text()
+    assert bytes_[0] == bytes_[1] and "facenet-pytorch 2.6.0" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text() and "some license" in (tmp_path/"a"/"mtcnn_LICENSE.txt").read_text()
     ours, theirs = load_file(tmp_path/"a"/"mtcnn.safetensors"), nets["rnet"]
     map_ = torch.randn(5, 64, 3, 3).double()   # the original reads a map by columns, channels last
     torch.testing.assert_close(F.linear(map_.flatten(1), ours["refine.9.weight"].double()), F.linear(map_.permute(0, 3, 2, 1).flatten(1), theirs["dense4.weight"].double()))

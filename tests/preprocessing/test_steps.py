@@ -3,7 +3,7 @@ from fer_nb.preprocessing import steps_figure
 
 
 def test_steps_figure(hopper):
-    assert [ax.get_title() for ax in steps_figure(hopper).axes] == ["1 found", "gray", "cropped", "aligned", "normalised"]
+    assert [ax.get_title() for ax in steps_figure(hopper).axes] == ["1 found", "gray", "cropped", "aligned", "normalized"]
     assert [ax.get_title() for ax in steps_figure(hopper, min_size=600).axes] == ["0 found", "gray"]
 
 def test_the_settings_reach_their_step(hopper):

@@ -20,7 +20,7 @@ def printed(name, row, column): return next(c.paper for c in EXPERIMENTS[name].c
 def test_printed_numbers(name, row, column, value): assert printed(name, row, column) == value
 
 def test_averages_of_table_2_are_those_of_its_columns():
-    "By them the columns were put together again; the centre loss's do not fit, as the notebook says."
+    "By them the columns were put together again; the center loss's do not fit, as the notebook says."
     full, short = EMOTIONET_AUS, {"AU1", "AU4", "AU5", "AU6", "AU12", "AU25", "AU26"}
     for row, fits in (("island loss, transfer", True), ("large margin, transfer", True), ("center loss, supervised", False)):
         f1 = {c.column: c.paper for c in EXPERIMENTS["002-table-2"].cells if c.row == row}

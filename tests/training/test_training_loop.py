@@ -150,7 +150,7 @@ def test_optimizer_and_clip():
     assert moved > 5
 
 
-def test_autograd_centres_learn_at_their_own_rate():
+def test_autograd_centers_learn_at_their_own_rate():
     x, y = data()
     center = CenterLoss(10, 2, centers="autograd")
     before, c = center.centers.detach().clone(), center.centers

@@ -3,15 +3,8 @@ import numpy as np
 import pytest
 
 from fer_nb.embeddings import Run
-from fer_nb.widgets import Choice, Pulse, Slider, page, race, theatre
+from fer_nb.widgets import Choice, Pulse, Slider, race, theatre
 from toy_runs import answer, finished, growing, indices, threads, until, watch
-
-
-@pytest.fixture(autouse=True)
-def no_thread_left():
-    yield
-    for made in list(page._theatres): made.close()
-    until(lambda: not threads())
 
 
 def test_page_gets_all_frames_once_and_again_when_it_comes_anew():

@@ -12,15 +12,9 @@ from PIL import Image
 
 import toy_runs
 from fer_nb.embeddings import Run
-from fer_nb.widgets import Slider, page, race, stage, theatre
+from fer_nb.widgets import Slider, race, stage, theatre
 from toy_runs import finished, gated, growing, threads, until, watch
 
-
-@pytest.fixture(autouse=True)
-def no_thread_left():
-    yield
-    for made in list(page._theatres): made.close()
-    until(lambda: not threads())
 
 def slider(**k): return Slider(**{**dict(name="gamma", label="γ", min=0.0, max=7.0, step=0.5, value=3.0), **k})
 
@@ -97,10 +91,10 @@ def test_play_pause_play_in_a_hurry_leaves_one_thread():
 
 def test_cell_run_again_closes_its_older_theatre(monkeypatch):
     monkeypatch.setattr(stage, "_request", lambda: ("cell-a", "one"))
-    old, neighbour = theatre(growing), theatre(growing, play=False)
+    old, neighbor = theatre(growing), theatre(growing, play=False)
     monkeypatch.setattr(stage, "_request", lambda: ("cell-a", "two"))
     new = theatre(growing)
-    assert old._closed and neighbour._closed and not new._closed
+    assert old._closed and neighbor._closed and not new._closed
     monkeypatch.setattr(stage, "_request", lambda: ("cell-b", "three"))
     theatre(growing, play=False)
     assert not new._closed
