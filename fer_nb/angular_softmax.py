@@ -212,6 +212,19 @@ def _draw_vectors(
         ax.annotate(str(k), 1.22 * direction, ha="center", va="center", color=color(k),
                     weight="bold")
 
+def _draw_probabilities(
+    ax: Axes,
+    seen: AngleMap,
+    weight: torch.Tensor, # class vectors (K, 2)
+) -> None:
+    "The own class's probability in every direction, and where it is contested."
+    for k, direction in enumerate(_unit(weight)[0]):
+        ax.plot(seen.angle, seen.own[:, k], color=color(k), label=f"class {k}")
+        at = torch.atan2(direction[1], direction[0]).rad2deg().item()
+        ax.axvline(at, color=color(k), linestyle=":", linewidth=1)
+    ax.fill_between(seen.angle, 0, 1, where=seen.wedge, color="#7d8590", alpha=.35, linewidth=0,
+                    step="mid")
+
 # %% ../nbs/15_angular_softmax.ipynb #2ddd4c03
 def angle_figure(
     weight: torch.Tensor, # class vectors (K, 2), K ≥ 2
@@ -230,10 +243,7 @@ def angle_figure(
     fig, (left, right) = figure(9, 3.8, 1, 2, width_ratios=(1, 1.3))
     _draw_arcs(left, seen)
     _draw_vectors(left, weight)
-    for k, direction in enumerate(_unit(weight)[0]):
-        right.plot(seen.angle, seen.own[:, k], color=color(k), label=f"class {k}")
-        at = torch.atan2(direction[1], direction[0]).rad2deg().item()
-        right.axvline(at, color=color(k), linestyle=":", linewidth=1)
+    _draw_probabilities(right, seen, weight)
     reach = 1.35
     if x is not None and y is not None:
         def loss(x, y, c): return F.cross_entropy(angular_logits(x, c, y, s, m, monotone), y)
@@ -242,8 +252,6 @@ def angle_figure(
             left.scatter(*x[y == k].T, s=16, color=color(k), edgecolors="black", linewidths=.5,
                          zorder=3)
         _arrows(left, x, forces(loss, x, y, weight), .2, False, width=.008, zorder=4)
-    right.fill_between(seen.angle, 0, 1, where=seen.wedge, color="#7d8590", alpha=.35, linewidth=0,
-                       step="mid")
     left.set(title=f"wedges {seen.width:.1f}° wide", aspect="equal", xticks=[], yticks=[],
              xlim=(-reach, reach), ylim=(-reach, reach))
     right.set(title=f"s = {s:g}, m = {math.degrees(m):.1f}°", xlim=(-180, 180), ylim=(0, 1.02),

@@ -13,7 +13,7 @@ import torch
 from .centers.loss import (CenterOptions, MovingCenters, _half_squares, center_sums,
                                  class_sums, damped_mean, read_batch)
 from .checks import choice, number
-from .targets import Targets
+from .targets import ClassWords, Targets
 
 if TYPE_CHECKING: from typing_extensions import Unpack
 
@@ -100,17 +100,15 @@ def dda_loss(
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
     scaling: str = "paper", # as printed; or "code", as in the authors' program
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
-    reduction: str = "mean", # "mean", "sum" or "none"
+    *, reduction: str = "mean", # "mean", "sum" or "none"
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # scalar, or (B,) for "none"
     """Half the mean of -log p of the own center, where p falls with the squared distance.
 
     Shape: x (B, d), y (B,), c (K, d) → scalar, float32 or wider
     Raises: ValueError for an unknown scaling, and see centers.center_loss
     Source: Farzaneh & Qi 2020, Eq. 5"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     return _half_cross_entropy(_Scores.apply(x, targets.y, c), targets, scaling, reduction)
 
 # %% ../nbs/11_dda.ipynb #b0482c42
@@ -141,16 +139,14 @@ def dda_delta(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # (K, d)
     """The step of each center, to be subtracted: damped mean plus DDA loss's gradient, unweighted.
 
     Shape: x (B, d), y (B,), c (K, d) → (K, d), float32 or wider
     Raises: see centers.read_batch
     Source: Farzaneh & Qi 2020, Eq. 10, with (c_k - x_i) in the second term: the gradient"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     return _dda_step(*_dda_sums(_Scores.apply(x, targets.y, c), x, targets, c))
 
 # %% ../nbs/11_dda.ipynb #9817eab3

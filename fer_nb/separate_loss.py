@@ -16,11 +16,12 @@ from .checks import choice, need, tensor, whole
 from .plots import color, figure
 from .runtime import processes
 from .tables import markdown
-from .targets import Targets
+from .targets import ClassWords, Targets
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from matplotlib.figure import Figure
+    from typing_extensions import Unpack
 
     from fer_nb.embeddings import Run
 
@@ -51,10 +52,8 @@ def separate_loss(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
-    reduction: str = "mean", # "mean", "sum" or "none"
+    *, reduction: str = "mean", # "mean", "sum" or "none"
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> tuple[torch.Tensor, torch.Tensor]: # intra, inter; each (B,) for "none"
     """How unlike the samples are to their centers, and how like the centers are to each other.
 
@@ -62,7 +61,7 @@ def separate_loss(
     Shape: x (B, d), y (B,), c (K, d) → two scalars, float32 or wider; inter is 0 for a single class
     Raises: see centers.center_loss
     Source: Li et al. 2019, Eqs. 2 and 3; a zero vector has cosine 0 with everything"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     v = _unit(c)[0]
     intra = targets.reduce(_unlike(_unit(x)[0], v, targets), reduction)
     return intra, targets.reduce(0 * targets.w, reduction, _like(v))
@@ -104,16 +103,14 @@ def separate_delta(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # (K, d)
     """The step of each center, to be subtracted: c - alpha * separate_delta(x, y, c).
 
     Shape: x (B, d), y (B,), c (K, d) → (K, d), float32 or wider
     Raises: see centers.read_batch
     Source: Li et al. 2019, Eqs. 6 and 7"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     v, length = _unit(c)
     return _separate_step(*_separate_sums(_unit(x)[0], targets, v, length), _apart(v, length))
 
@@ -129,6 +126,22 @@ def carousel(
         way.append(way[-1] - alpha * _apart(*_unit(way[-1])))
     return torch.stack(way)
 
+def _draw_ways(
+    ax, # matplotlib axes
+    v: torch.Tensor, # directions of the centers at every step (steps + 1, K, 2)
+) -> None:
+    "The circle, and where each direction went on it."
+    from matplotlib.patches import Circle
+    ax.add_patch(Circle((0, 0), 1, fill=False, color="#7d8590", linewidth=.8))
+    for k in range(v.shape[1]):
+        paint, ring = color(k), 1 - .04 * k # a ring for each, so that ways do not hide each other
+        ax.plot(*(ring * v[:, k]).T, color=paint, linewidth=1.5)
+        ax.plot(*(ring * v[0, k]), "x", color=paint)
+        ax.plot([0, v[-1, k, 0]], [0, v[-1, k, 1]], color=paint, linewidth=.8, linestyle=":")
+        ax.plot(*(ring * v[-1, k]), "*", color=paint, markersize=12, markeredgecolor="black",
+                  markeredgewidth=.6)
+        ax.annotate(str(k), 1.12 * v[-1, k], ha="center", va="center", color=paint, weight="bold")
+
 # %% ../nbs/12_separate_loss.ipynb #761d42ae
 def carousel_figure(
     c: torch.Tensor, # centers at the start (K, 2), K ≥ 2
@@ -136,7 +149,6 @@ def carousel_figure(
     alpha: float = .5, # share of the step that is taken
 ) -> Figure:
     "The centers' directions turning on the circle, and the inter-class loss on its way down."
-    from matplotlib.patches import Circle
     K = len(tensor("c", c, ("K", 2)))
     need(K >= 2, "c", "at least two centers (K, 2)", f"shape {tuple(c.shape)}")
     way = carousel(c.detach().double().cpu(), steps, alpha)
@@ -145,15 +157,7 @@ def carousel_figure(
     cosines = v[-1] @ v[-1].T - 3 * torch.eye(K)
     nearest = cosines.max().clamp(-1, 1).arccos().rad2deg().item()
     fig, (left, right) = figure(7.5, 3.4, 1, 2, width_ratios=(1, 1.1))
-    left.add_patch(Circle((0, 0), 1, fill=False, color="#7d8590", linewidth=.8))
-    for k in range(K):
-        paint, ring = color(k), 1 - .04 * k # a ring for each, so that ways do not hide each other
-        left.plot(*(ring * v[:, k]).T, color=paint, linewidth=1.5)
-        left.plot(*(ring * v[0, k]), "x", color=paint)
-        left.plot([0, v[-1, k, 0]], [0, v[-1, k, 1]], color=paint, linewidth=.8, linestyle=":")
-        left.plot(*(ring * v[-1, k]), "*", color=paint, markersize=12, markeredgecolor="black",
-                  markeredgewidth=.6)
-        left.annotate(str(k), 1.12 * v[-1, k], ha="center", va="center", color=paint, weight="bold")
+    _draw_ways(left, v)
     left.set(title=f"nearest pair {nearest:.0f}° apart", aspect="equal", xticks=[], yticks=[],
              xlim=(-1.25, 1.25), ylim=(-1.25, 1.25))
     right.plot(losses, color="black", label="inter-class loss")

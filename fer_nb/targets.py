@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
@@ -14,7 +14,7 @@ from .checks import choice, need, tensor
 from .runtime import processes, sum_over_processes
 
 # %% auto #0
-__all__ = ['REDUCTIONS', 'Targets', 'check_weight', 'read_targets']
+__all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets']
 
 # %% ../nbs/09_targets.ipynb #ec452143
 REDUCTIONS = ("mean", "sum", "none")
@@ -148,6 +148,11 @@ def _soft(
     return Targets(shares.argmax(1), w, shares, w.sum())
 
 # %% ../nbs/09_targets.ipynb #9a9e3eba
+class ClassWords(TypedDict, total=False):
+    "The words by which a class counts more, or not at all."
+    weight: torch.Tensor | None # what each class counts (K,); None: all the same
+    ignore_index: int # a label that does not count; -100
+
 def check_weight(
     weight: torch.Tensor | None, # what each class counts (K,); None: all the same
     num_classes: int, # K

@@ -118,6 +118,12 @@ def test_sources_need_nothing_from_outside():
     for path in SOURCES:
         for where in re.findall(r'^import [^;]*? from "(.*?)";|@import|url\(', path.read_text(encoding='utf-8'), re.M): assert where.startswith('.') and (path.parent/where).exists(), path
 
+def test_no_text_of_a_source_goes_over_lines():
+    "`bundle` joins lines"
+    for path in SOURCES:
+        if path.suffix == '.js':
+            for text in re.findall('`[^`]*`', path.read_text(encoding='utf-8')): assert '\n' not in text, path
+
 def test_sources_take_no_child_from_a_foreign_node():
     "JupyterLab's windowed notebook does, and says so in the console: `lab_server.NOISE` leaves that out for it alone"
     for path in SOURCES: assert 'removeChild' not in path.read_text(encoding='utf-8'), path

@@ -29,8 +29,9 @@ def modules(path, seen, name=None):
 
 
 def joined(name):
-    "The script of that name."
-    return NOTE + jsmin('\n'.join(modules(root/'page'/f'{name}.js', set()))) + '\n'
+    "The script of that name. Every statement ends with ; or }, so no line needs an end of its own."
+    code = jsmin('\n'.join(modules(root/'page'/f'{name}.js', set())))
+    return NOTE + code.replace('}\n', '}') + '\n'
 
 
 if __name__ == '__main__':

@@ -76,6 +76,17 @@ def _draw_classes(
         ax.annotate(str(k), c[k], xytext=(6, 6), textcoords="offset points", weight="bold",
                     zorder=5)
 
+def _frame(
+    ax, # matplotlib axes
+    name: str,
+    middle: torch.Tensor, # (2,)
+    half: float, # half a side
+) -> None:
+    "A title, and a square without numbers."
+    (left, bottom), (right, upper) = ((middle + side * half).tolist() for side in (-1.08, 1.08))
+    ax.set(title=name, aspect="equal", xticks=[], yticks=[], xlim=(left, right),
+           ylim=(bottom, upper))
+
 # %% ../../nbs/10_centers/01_field.ipynb #b1239b78
 def force_field(
     terms: dict[str, Callable[..., torch.Tensor]], # (x, y, c) -> scalar; a panel each, and the sum
@@ -109,8 +120,6 @@ def force_field(
         drawn = _arrows(ax, at, on_grid[name], 1.4 * half / grid, True, **style)
         _draw_classes(ax, points, labels, c, y)
         _arrows(ax, points, on_points[name], 2 * half / grid, False, width=.007, zorder=3)
-        (left, bottom), (right, upper) = ((middle + side * half).tolist() for side in (-1.08, 1.08))
-        ax.set(xlim=(left, right), ylim=(bottom, upper), xticks=[], yticks=[])
-        ax.set(title=name, aspect="equal")
+        _frame(ax, name, middle, half)
     fig.colorbar(drawn, ax=axes[0], label=f"force on a probe of class {y}")
     return fig

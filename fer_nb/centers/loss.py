@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from ..checks import choice, need, number, tensor, whole
 from ..runtime import processes, sum_over_processes
-from ..targets import REDUCTIONS, Targets, check_weight, read_targets
+from ..targets import REDUCTIONS, ClassWords, Targets, check_weight, read_targets
 
 if TYPE_CHECKING: from typing_extensions import Unpack
 
@@ -58,17 +58,15 @@ def center_loss(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
-    reduction: str = "mean", # "mean", "sum" or "none"
+    *, reduction: str = "mean", # "mean", "sum" or "none"
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # scalar, or (B,) for "none"
     """Half the mean squared distance of each embedding to its class center.
 
     Shape: x (B, d), y (B,), c (K, d) → scalar, float32 or wider
     Raises: see read_batch and targets.Targets.reduce
     Source: Wen et al. 2016; with the mean over the batch as in Farzaneh & Qi 2020, Eq. 3"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     return targets.reduce(_half_squares(x, c, targets), reduction)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #528e7d26
@@ -104,16 +102,14 @@ def center_delta(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d)
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # (K, d)
     """The step of each center, to be subtracted: c - alpha * center_delta(x, y, c).
 
     Shape: x (B, d), y (B,), c (K, d) → (K, d), float32 or wider
     Raises: see read_batch
     Source: Wen et al. 2016; Farzaneh & Qi 2020, Eq. 10, first term"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     return damped_mean(*center_sums(x, targets, c))
 
 # %% ../../nbs/10_centers/00_loss.ipynb #ba96b14f
@@ -145,17 +141,15 @@ def island_loss(
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d), at least two
     lam1: float = 10., # weight of the term between centers
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
-    reduction: str = "mean", # "mean", "sum" or "none"
+    *, reduction: str = "mean", # "mean", "sum" or "none"
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # scalar, or (B,) for "none"
     """Center loss plus a penalty on centers that point the same way.
 
     Shape: x (B, d), y (B,), c (K, d) with K ≥ 2 → scalar, float32 or wider
     Raises: ValueError for fewer than two centers or a negative lam1, and see center_loss
     Source: Cai et al. 2018, with the mean over the batch in the center loss"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     between = number("lam1", lam1, least=0) * _alike(c)
     return targets.reduce(_half_squares(x, c, targets), reduction, between)
 
@@ -183,16 +177,14 @@ def island_delta(
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centers (K, d), at least two
     lam1: float = 10., # weight of the term between centers
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # (K, d)
     """The step of each center, to be subtracted: as in center loss, plus away from the others.
 
     Shape: x (B, d), y (B,), c (K, d) with K ≥ 2 → (K, d), float32 or wider
     Raises: as island_loss
     Source: Cai et al. 2018"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     need(len(c) >= 2, "c", "at least 2 centers to keep apart", len(c))
     apart = _apart_delta(c, number("lam1", lam1, least=0))
     return _island_step(*center_sums(x, targets, c), apart)
@@ -207,10 +199,8 @@ def _snapshot(c: torch.Tensor) -> torch.Tensor:
 def _snapshot_shape(c): return torch.empty_like(c)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #f429e381
-class LossOptions(TypedDict, total=False):
+class LossOptions(ClassWords, total=False):
     "What every loss can be told; see MovingCenters."
-    weight: torch.Tensor | None
-    ignore_index: int
     reduction: str
     process_group: Any
 

@@ -13,7 +13,7 @@ import torch
 from ..centers.loss import LossOptions, MovingCenters, _unit, center_sums, read_batch
 from ..checks import choice, whole
 from ..runtime import sum_over_processes
-from ..targets import Targets
+from ..targets import ClassWords, Targets
 
 if TYPE_CHECKING: from typing_extensions import Unpack
 
@@ -25,9 +25,7 @@ def class_centroids(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     num_classes: int, # K
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> tuple[torch.Tensor, torch.Tensor]: # centroids (K, d); which classes are present (K,), bool
     """The mean direction of each class's embeddings; zeros for an absent class.
 
@@ -36,7 +34,7 @@ def class_centroids(
     Source: Racoviteanu et al. 2019, Eq. 1, with normalized embeddings"""
     # as many classes, the same dimension
     like = torch.zeros(whole("num_classes", num_classes), *getattr(x, "shape", ())[1:2])
-    x, _, targets = read_batch(x, y, like.to(getattr(x, "device", "cpu")), weight, ignore_index)
+    x, _, targets = read_batch(x, y, like.to(getattr(x, "device", "cpu")), **words)
     n = targets.counts(num_classes)
     return targets.sums(_unit(x)[0], num_classes) / torch.where(n > 0, n, 1.), n[:, 0] > 0
 
@@ -62,16 +60,14 @@ def large_margin_loss(
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
     c: torch.Tensor, # centroids (K, d); a row of zeros: this class has none and does not count
     reduction: str = "mean", # "mean", "sum" (Eq. 3) or "none" (one value per sample)
-    *,
-    weight: torch.Tensor | None = None, # what each class counts (K,)
-    ignore_index: int = -100, # a label that does not count
+    **words: Unpack[ClassWords], # weight, ignore_index: see targets.read_targets
 ) -> torch.Tensor: # scalar, or (B,)
     """Squared distance of each direction to its class's, minus the mean of those to the others'.
 
     Shape: x (B, d), y (B,), c (K, d) → scalar from -4 to 4, float32 or wider; (B,) for "none"
     Raises: ValueError for another reduction, and see centers.read_batch
     Source: Racoviteanu et al. 2019, Eq. 3"""
-    x, c, targets = read_batch(x, y, c, weight, ignore_index)
+    x, c, targets = read_batch(x, y, c, **words)
     return targets.reduce(_margin_terms(_unit(x)[0], targets, _unit(c)[0]), reduction)
 
 # %% ../../nbs/13_large_margin/00_loss.ipynb #72781c1c

@@ -63,7 +63,7 @@ def _decision_loss(
     y: torch.Tensor, # labels (B,), −1: unlabeled; or intensities (B, A), NaN: not annotated
     logits: torch.Tensor, # (B, K), or predicted intensities (B, A)
     intensities: bool,
-    together: bool, # whether all processes share the batch: each divides by the whole batch's count
+    together: bool = False, # divide by the count of all processes' shares of the batch
 ) -> tuple[torch.Tensor, torch.Tensor]: # the loss; which values are known
     "The loss on what is annotated."
     got = f"{tuple(y.shape)} of {y.dtype}"
