@@ -22,11 +22,11 @@ from .patient import (Call, Look, domain_terms, head_call, leaves, look, parts,
                                 untouched)
 from .reversal import Adversary, DomainAdversarial
 from .steps import (Kind, Slopes, Trial, find_direction, find_strength, gradients,
-                              kind_of, length, losses_of, slope, try_steps)
+                              kind_of, length, losses_of, slope, spread, try_steps)
 
 # %% auto #0
 __all__ = ['Case', 'Head', 'find_missing', 'find_forgotten', 'find_apart', 'find_collapse',
-           'spread', 'find_clamp', 'examine_batch']
+           'find_clamp', 'examine_batch']
 
 # %% ../../nbs/14_grl/07_batches.ipynb #ff145dfd
 @dataclass
@@ -110,15 +110,26 @@ def _find_head(case: Case) -> Head:
     at = gradients(case.loss, [logits])[0] if logits is not None else None
     mixed = at is not None and bool(at.any()) and (call is None or call.output is not logits)
     if call is None: return Head(None, d, None, mixed)
-    for order in (d, d.sort().values, d.sort(descending=True).values):
-        kind = kind_of(case.loss, call.output, order, mixed)
-        if kind: return Head(call, order, kind, mixed)
+    orders = [d, d.sort().values, d.sort(descending=True).values, *([1 - d] if d.max() < 2 else [])]
+    fits = [(kind.off, i, kind) for i, order in enumerate(orders)
+            if (kind := kind_of(case.loss, call.output, order, mixed))]
+    if fits:
+        best = min(fits, key=lambda fit: (round(fit[0], 5), fit[1]))
+        return Head(call, orders[best[1]], best[2], mixed)
     ours = isinstance(case.objective, DomainAdversarial) # with a clamp, the values are other ones
     return Head(call, d, Kind("logits", 1.) if ours else None, mixed)
 
+def _wants_wrong(case: Case, call: Call | None) -> bool:
+    "Whether a negative loss lowers the logits of the own domains, as minus a cross-entropy does."
+    if call is None: return True
+    z, d = call.output, case.domains
+    at = gradients(case.loss, [z])[0]
+    if at is None or z.dim() < 2 or z.shape[1] <= int(d.max()) or z.shape[1] < 2: return False
+    return bool((at[range(len(d)), d] > 0).float().mean() > _LIMITS.sure)
+
 def _plain(case: Case, head: Head) -> Callable[[], float]:
     "The domain classifier's loss, computed anew: its cross-entropy, or the domain loss itself."
-    sign = -1 if head.call is None and case.loss.item() < 0 else 1
+    sign = -1 if case.loss.item() < 0 and _wants_wrong(case, head.call) else 1
     kind = "probabilities" if head.kind and head.kind.name == "probabilities" else "logits"
     def value():
         new = look(case.model, case.objective, case.batch)
@@ -209,6 +220,18 @@ def _find_silence(case: Case, head: Head, trial: Trial) -> list[Finding]:
     return [_finding("λ near 0", f"gradient length {learns:.3g} at the domain classifier, exactly "
                      "0 at the features, though the way is open")]
 
+def _find_frozen_head(case: Case) -> list[Finding]:
+    "Does a module outside the model answer for every sample, with parameters that cannot learn?"
+    inside, n = {id(part) for part in case.model.modules()}, len(case.domains)
+    for call in case.seen.calls:
+        own = list(call.module.parameters())
+        answers = isinstance(call.output, torch.Tensor) and call.output.shape[:1] == (n,)
+        if id(call.module) in inside or not own or any(p.requires_grad for p in own) or not answers:
+            continue
+        return [_finding("frozen domain classifier", f"none of its {len(own)} parameter tensors "
+                         "has requires_grad")]
+    return []
+
 # %% ../../nbs/14_grl/07_batches.ipynb #72e4b470
 def _class_loss(case: Case) -> tuple[torch.Tensor | None, Kind | None]:
     "The loss of the logits, and what kind it is."
@@ -292,12 +315,6 @@ def find_collapse(x: torch.Tensor) -> list[Finding]: # embeddings (B, d)
     return [_finding("collapsed features",
                      f"the embeddings' spread is {share:.1e} of their length")]
 
-def spread(x: torch.Tensor) -> float: # vectors (N, d)
-    "Standard deviation between vectors over their root mean square."
-    x = x.detach().flatten(1).double()
-    deviation = x.var(0, unbiased=False).sum().sqrt()
-    return (deviation / x.square().sum(1).mean().sqrt().clamp(min=1e-30)).item()
-
 def find_clamp(seen: Adversary) -> list[Finding]:
     "Does the clamp silence everybody, or nobody?"
     if seen.clamped > _LIMITS.silenced:
@@ -328,6 +345,8 @@ def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Findi
     if kind and kind.name == "twice":
         found.append(_finding("softmax before cross-entropy", "the domain loss is the cross-"
                               "entropy of a softmax or sigmoid of what already went through one"))
+    if not case.own and (call is None or not isinstance(call.module, nn.Module)):
+        return found + _find_detached(case) + _find_frozen_head(case) # nobody to play against
     blocked = _find_detached(case) or ([] if quiet else _find_silence(case, head, trial))
     slopes = Slopes(None, None, None, None) if quiet else try_steps(trial)
     found += blocked + find_direction(slopes)

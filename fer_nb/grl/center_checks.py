@@ -13,7 +13,7 @@ from torch import nn
 
 from .doctor import _LIMITS, Finding, _finding
 from .patient import Look, look, untouched
-from .steps import gradients, length
+from .steps import gradients, length, spread
 
 # %% auto #0
 __all__ = ['Centers', 'find_centers', 'find_scale', 'find_collapsed_centers',
@@ -100,7 +100,6 @@ def find_collapsed_centers(
     centers: torch.Tensor, # (K, d)
 ) -> list[Finding]:
     "Do the centers lie on one point?"
-    from fer_nb.grl.batches import spread
     used = centers[(centers != 0).any(1)] # rows of zeros have not begun
     if len(used) < 2 or (share := spread(used)) >= _LIMITS.one_point: return []
     return [_finding("collapsed centers", f"the spread of {len(used)} centers is {share:.1e} of "

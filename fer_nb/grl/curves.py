@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..checks import need
 from ..files import read_csv
 from .doctor import _LIMITS, Diagnosis, Finding, _finding, diagnosis
+from .steps import spread
 
 if TYPE_CHECKING: from fer_nb.embeddings import Run
 
@@ -96,7 +97,6 @@ def examine_run(
 
     Raises: ValueError for a run without a frame"""
     import torch
-    from fer_nb.grl.batches import spread
     need(len(run) > 0, "subject", "a run with at least one frame", "an empty one")
     losses = {name: [float(v) for v in values] for name, values in run.losses.items()}
     found = list(examine_curves(losses))

@@ -15,13 +15,19 @@ import torch.nn.functional as F
 from .doctor import _LIMITS, Finding, _finding
 
 # %% auto #0
-__all__ = ['length', 'gradients', 'slope', 'Trial', 'Slopes', 'try_steps', 'find_direction',
-           'find_strength', 'Kind', 'losses_of', 'are_probabilities', 'kind_of']
+__all__ = ['length', 'spread', 'gradients', 'slope', 'Trial', 'Slopes', 'try_steps',
+           'find_direction', 'find_strength', 'Kind', 'losses_of', 'are_probabilities', 'kind_of']
 
 # %% ../../nbs/14_grl/04_steps.ipynb #f0d635d2
 def length(*tensors: torch.Tensor | None) -> float:
     "Euclidean length of all the numbers together."
     return math.sqrt(sum(t.double().square().sum().item() for t in tensors if t is not None))
+
+def spread(x: torch.Tensor) -> float: # vectors (N, d)
+    "Standard deviation between vectors over their root mean square."
+    x = x.detach().flatten(1).double()
+    deviation = x.var(0, unbiased=False).sum().sqrt()
+    return (deviation / x.square().sum(1).mean().sqrt().clamp(min=1e-30)).item()
 
 def gradients(
     loss: torch.Tensor, # 0-d
@@ -128,6 +134,7 @@ class Kind(NamedTuple):
     "What a loss does with logits."
     name: str # "logits", "twice" (a softmax or sigmoid too many) or "probabilities"
     scale: float # the loss over the mean over the samples that count
+    off: float = 0. # how far value and gradient are from fitting together
 
 def losses_of(
     z: torch.Tensor, # logits (B, K), or one a sample (B, 1) or (B,)
@@ -170,7 +177,7 @@ def kind_of(
         scale, by_gradient = loss.item() / value.item(), length(at) / length(own)
         off = abs(math.log(max(abs(scale), 1e-30) / by_gradient))
         if mixed and name != "twice": off, scale = 1 - angle, by_gradient
-        if off < best[0]: best = off, Kind(name, scale)
+        if off < best[0]: best = off, Kind(name, scale, off)
     kind = best[1]
     if kind and kind.name == "logits" and are_probabilities(z): return kind._replace(name="twice")
     return kind

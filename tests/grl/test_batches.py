@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fer_nb.grl import DomainAdversarial, DomainClassifier, doctor, grad_reverse
-from fer_nb.grl.batches import find_apart, find_forgotten, find_missing, spread
+from fer_nb.grl.batches import find_apart, find_forgotten, find_missing
 from grl_patients import Patient, Small, learn, pictures
 
 
@@ -103,8 +103,6 @@ def test_a_clamp_that_is_known(small):
     learn(model, objective, batch, 5)
     assert doctor(model, objective, batch).names() == ['clamp never active']
 
-def test_spread(): assert spread(torch.tensor([[1., 0.], [-1., 0.]])) == 1 and spread(torch.ones(3, 2)) == 0
-
 def net(detach, frozen):
     class Net(nn.Module):
         def __init__(self):
@@ -142,3 +140,25 @@ def test_signs_with_and_without_the_head(small, loss, names, known):
     learn(model, patient, batch, 10, lr=.01)
     found = doctor(model, patient, batch, **(dict(head=patient.head) if known else {})).names()
     assert [n for n in found if 'reversed' in n] == names
+
+def smooth(z, d, **kw): return F.cross_entropy(z, d, label_smoothing=.1, weight=torch.tensor([1., 2.]), **kw)
+def mean_difference(x, d): return (x[d == 0].mean(0) - x[d == 1].mean(0)).square().sum()
+
+@pytest.mark.parametrize('outputs, loss, names', [
+    (2, lambda h, x, d: F.cross_entropy(h(grad_reverse(x, .3)), 1 - d), []), (1, lambda h, x, d: F.binary_cross_entropy_with_logits(h(grad_reverse(x, .3))[:, 0], 1. - d), []),
+    (1, lambda h, x, d: F.binary_cross_entropy_with_logits(h(x)[:, 0], 1. - d), ['not reversed']), (2, lambda h, x, d: F.cross_entropy(grad_reverse(h(x)), 1 - d), ['domain classifier reversed too']),
+    (2, lambda h, x, d: smooth(h(grad_reverse(x, .3)), d), []), (2, lambda h, x, d: smooth(h(x), d), ['not reversed']), (2, lambda h, x, d: -smooth(h(x), d), ['domain classifier reversed too']),
+    (1, lambda h, x, d: F.mse_loss(h(grad_reverse(x, .3))[:, 0], d.float()), []), (1, lambda h, x, d: F.mse_loss(h(x)[:, 0], d.float()), ['not reversed']),
+    (1, lambda h, x, d: h(grad_reverse(x))[d == 0].mean() - h(grad_reverse(x))[d == 1].mean(), []), (1, lambda h, x, d: h(grad_reverse(x))[d == 1].mean() - h(grad_reverse(x))[d == 0].mean(), []),
+    (2, lambda h, x, d: sum(F.cross_entropy(h(grad_reverse(x[d == k], .3)), d[d == k]) for k in (0, 1)), []), (2, lambda h, x, d: mean_difference(x, d), [])])
+def test_losses_that_are_no_plain_cross_entropy(small, outputs, loss, names):
+    "Labels the other way round, weights and smoothing, least squares, Wasserstein, one call per domain, no domain classifier at all"
+    model, batch = small
+    patient = Patient(loss, outputs)
+    assert doctor(model, patient, batch).names() == names
+
+def test_a_frozen_domain_classifier_that_nobody_named(small):
+    model, batch = small
+    patient = Patient(healthy)
+    patient.head.requires_grad_(False)
+    assert doctor(model, patient, batch).names() == ['frozen domain classifier']

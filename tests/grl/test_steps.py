@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fer_nb.grl import grad_reverse
-from fer_nb.grl.steps import Slopes, Trial, are_probabilities, find_direction, find_strength, gradients, kind_of, length, losses_of, slope, try_steps
+from fer_nb.grl.steps import Slopes, Trial, are_probabilities, find_direction, find_strength, gradients, kind_of, length, losses_of, slope, spread, try_steps
 
 
 def test_slope_of_a_parabola():
@@ -35,6 +35,8 @@ def test_a_value_that_fails_leaves_the_parameters():
     assert p.item() == 1
 
 def test_length(): assert length(torch.tensor([3.]), None, torch.tensor([[4.]])) == 5 and length() == 0
+
+def test_spread(): assert spread(torch.tensor([[1., 0.], [-1., 0.]])) == 1 and spread(torch.ones(3, 2)) == 0
 
 def test_gradients_may_be_asked_twice():
     p = nn.Parameter(torch.ones(1))
