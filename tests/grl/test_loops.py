@@ -106,3 +106,15 @@ def test_a_loop_that_does_nothing():
     with watch(network(), head=nn.Linear(16, 2)) as w: pass
     with pytest.raises(ValueError, match='an optimizer took a step'): doctor(w)
     assert repr(w) == 'Watched(0 steps, 0 trial steps)'
+
+@pytest.mark.parametrize('apart, found', [([4.9] * 4, False), ([5.1] * 4, True), ([5.1] * 2, False), ([5.1] * 3, True)])
+def test_how_far_apart_means_are(apart, found):
+    model, critic = network(), nn.Linear(16, 2)
+    sgd = torch.optim.SGD([*model.parameters(), *critic.parameters()], lr=.01)
+    with watch(model, head=critic) as w:
+        for x, _, d in batches(4):
+            sgd.zero_grad()
+            F.cross_entropy(mirror(critic, model(x)), d).backward()
+            sgd.step()
+    w.apart = apart
+    assert doctor(w).names() == ['statistics kept apart'] * found
