@@ -127,21 +127,26 @@ def reproduce(
     return 0
 
 # %% ../nbs/21_cli.ipynb #c4f08700
-_UNSEEN = ("No finding in losses and embeddings. Gradients are not in a run: for those, "
-           "fer_nb.grl.doctor(model, objective, batch).")
+_UNSEEN = ("No finding in losses and embeddings. Gradients are not in a run or a log: for those, "
+           "fer_nb.grl.doctor(model, objective, batch) or fer_nb.grl.watch(model, head).")
 
 def doctor(
-    path: str | Path, # of a saved run
+    path: str | Path, # of a saved run, a CSV or a TensorBoard event file
 ) -> int: # exit status: 0 without a finding, 1 with one
-    "Say what is wrong with a saved run of domain-adversarial training"
+    "Say what is wrong with a saved run, or a log, of domain-adversarial training"
     from fer_nb.embeddings import Run
-    from fer_nb.grl import doctor as examine
-    run = Run.load(path)
+    from fer_nb.grl import doctor as examine, read_curves
+    path = Path(path)
+    if path.suffix.lower() == ".csv" or "tfevents" in path.name:
+        run = read_curves(path)
+        print(f"{path.name}: {', '.join(f'{len(v)} values of {name}' for name, v in run.items())}")
+    else:
+        run = Run.load(path)
+        losses = ", ".join(run.losses) or "not recorded"
+        print(f"{path.name}: {len(run)} frames of {len(run.labels)} points, losses {losses}")
+        if "domain" not in run.losses:
+            print("no loss named domain: only the embeddings and the other losses can be looked at")
     found = examine(run)
-    losses = ", ".join(run.losses) or "not recorded"
-    print(f"{Path(path).name}: {len(run)} frames of {len(run.labels)} points, losses {losses}")
-    if "domain" not in run.losses:
-        print("no loss named domain: only the embeddings and the other losses can be looked at")
     print(found if found else _UNSEEN)
     return int(bool(found))
 
@@ -235,8 +240,10 @@ def parser() -> argparse.ArgumentParser:
         "reproduce", help="the papers' tables, on your data or on the embedded faces",
         description=reproduce.__doc__))
     v = verbs.add_parser("doctor", description=f"{doctor.__doc__}; exit status 1 on a finding",
-                         help="say what is wrong with a saved run of domain-adversarial training")
-    v.add_argument("path", metavar="RUN.npz", help="a run written by Run.save")
+                         help="say what is wrong with a run or a log of domain-adversarial "
+                         "training")
+    v.add_argument("path", metavar="RUN.npz|LOG.csv|EVENTS", help="a run written by Run.save, a "
+                   "CSV with a head, or a TensorBoard event file")
     return p
 
 # %% ../nbs/21_cli.ipynb #4718694f

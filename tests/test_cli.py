@@ -376,6 +376,18 @@ def test_doctor_says_what_it_cannot_see(tmp_path, capsys):
     assert main(['doctor', str(saved(tmp_path/'other.npz', [.7, .66, .68], name='softmax'))]) == 0
     assert 'no loss named domain' in capsys.readouterr().out
 
+@pytest.mark.parametrize('losses, status, says', [((.7, 3., 40.), 1, '● exploding domain loss'), ((.7, .66, .68), 0, 'No finding')])
+def test_doctor_reads_a_log(losses, status, says, tmp_path, capsys):
+    (tmp_path/'log.csv').write_text('epoch,train_domain_loss\n' + ''.join(f'{i},{v}\n' for i, v in enumerate(losses)))
+    assert main(['doctor', str(tmp_path/'log.csv')]) == status
+    out = capsys.readouterr().out
+    assert out.startswith('log.csv: 3 values of domain\n') and says in out
+
+def test_doctor_on_a_log_without_a_domain_loss(tmp_path, capsys):
+    (tmp_path/'log.csv').write_text('epoch,loss\n1,2\n')
+    assert main(['doctor', str(tmp_path/'log.csv')]) == 2
+    assert capsys.readouterr().err.startswith('fer_nb: log.csv: expected a column like domain_loss')
+
 def test_doctor_on_a_run_without_frames(tmp_path, capsys):
     assert main(['doctor', str(saved(tmp_path/'none.npz', []))]) == 2
     assert 'at least one frame' in capsys.readouterr().err

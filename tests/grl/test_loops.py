@@ -1,0 +1,120 @@
+"Loops of other people, watched: named rightly, changed in nothing."
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.modules import module as hooks
+from torch.optim import optimizer as optim_hooks
+
+from fer_nb.grl import doctor, grad_reverse, watch
+
+def network(norm=False): return nn.Sequential(nn.Linear(4, 16), *([nn.BatchNorm1d(16)] if norm else []), nn.ReLU())
+
+def batches(steps, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        d = torch.arange(32) % 2
+        yield torch.randn(32, 4, generator=g) + 2 * d[:, None], torch.randint(3, (32,), generator=g), d
+
+def run(answer, loss=nn.CrossEntropyLoss(), outputs=2, weight=1., own=True, body=True, split=False, norm=False, steps=12, every=5, target=lambda d: d, head=None, frozen=False):
+    "A loop; what the doctor says of it."
+    torch.manual_seed(0)
+    model, critic, label = network(norm), head or nn.Linear(16, outputs), nn.Linear(16, 3)
+    model.requires_grad_(not frozen)
+    optimizer = torch.optim.SGD([p for m, some in ((model, body), (critic, own), (label, True)) if some for p in m.parameters()], lr=.05)
+    with watch(model, head=critic, every=every) as w:
+        for x, y, d in batches(steps):
+            if split: x, y, d = (torch.cat([t[d == 0], t[d == 1]]) for t in (x, y, d))
+            z = torch.cat([model(x[:16]), model(x[16:])]) if split else model(x)
+            out = answer(critic, z)
+            total = F.cross_entropy(label(z), y) + weight * loss(out.squeeze(1) if outputs == 1 else out, target(d).float() if outputs == 1 else target(d))
+            optimizer.zero_grad()
+            total.backward()
+            optimizer.step()
+    assert w.steps == steps == len(w.curves['domain']) and 'gradient at backbone' in w.curves
+    return doctor(w)
+
+def mirror(critic, z): return critic(grad_reverse(z, .3))
+
+@pytest.mark.parametrize('name, ask', [
+    ('not reversed', dict(answer=lambda c, z: c(z))), ('domain classifier reversed too', dict(answer=lambda c, z: grad_reverse(c(z)))), ('domain classifier reversed too', dict(answer=lambda c, z: c(z), weight=-.3)),
+    ('not reversed', dict(answer=mirror, weight=-1.)), ('no gradient to the features', dict(answer=lambda c, z: c(z.detach()))), ('λ near 0', dict(answer=lambda c, z: c(grad_reverse(z, 1e-6)))),
+    ('λ far too large', dict(answer=lambda c, z: c(grad_reverse(z, 1.)), weight=200., steps=1)), ('λ applied twice', dict(answer=mirror, weight=.3)), ('softmax before cross-entropy', dict(answer=lambda c, z: mirror(c, z).softmax(1))),
+    ('optimizer lacks the domain classifier', dict(answer=mirror, own=False)), ('optimizer lacks the backbone', dict(answer=mirror, body=False)), ('one domain only', dict(answer=mirror, target=lambda d: 0 * d)),
+    ('statistics kept apart', dict(answer=mirror, split=True, norm=True)), ('frozen backbone', dict(answer=mirror, frozen=True)), ('domain classifier reversed too', dict(answer=lambda c, z: c(z), weight=-.3, outputs=1, loss=F.binary_cross_entropy_with_logits))])
+def test_named(name, ask): assert name in run(**ask).names()
+
+@pytest.mark.parametrize('ask', [dict(answer=mirror), dict(answer=mirror, split=True), dict(answer=mirror, norm=True), dict(answer=mirror, outputs=1, loss=F.binary_cross_entropy_with_logits), dict(answer=lambda c, z: mirror(c, z).log_softmax(1), loss=nn.NLLLoss()),
+                                 dict(answer=lambda c, z: mirror(c, z).sigmoid(), outputs=1, loss=F.binary_cross_entropy), dict(answer=mirror, head=nn.Sequential(nn.Linear(16, 8), nn.Dropout(.3), nn.ReLU(), nn.Linear(8, 2)))])
+def test_sent_home(ask): assert run(**ask) == []
+
+class Dann(nn.Module):
+    "Everything in one model, with a loss for source and one for target: the commonest loop."
+    def __init__(self, sign):
+        super().__init__()
+        self.f, self.c, self.d, self.sign = network(), nn.Linear(16, 3), nn.Linear(16, 2), sign
+
+    def forward(self, x, alpha=.5):
+        z = self.f(x)
+        return self.c(z), self.d(self.sign * grad_reverse(z, alpha) + (1 - self.sign) * z)
+
+@pytest.mark.parametrize('sign, names', [(1, []), (0, ['not reversed'])])
+def test_a_domain_classifier_inside_the_model(sign, names):
+    torch.manual_seed(0)
+    model, adam = Dann(sign), None
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3)
+    with watch(model, head=model.d, every=1) as w:
+        for x, y, d in batches(5):
+            classes, source = model(x[d == 0], alpha=.5)
+            _, target = model(x[d == 1], alpha=.5)
+            loss = F.cross_entropy(classes, y[d == 0]) + F.cross_entropy(source, d[d == 0]) + F.cross_entropy(target, d[d == 1])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    assert doctor(w).names() == names and len(w.slopes) == 5
+
+def test_nothing_changes_and_nothing_stays():
+    ends = []
+    for every in (None, 1):
+        torch.manual_seed(3)
+        model, critic = nn.Sequential(network(norm=True), nn.Dropout(.5)), nn.Linear(16, 2)
+        adam = torch.optim.Adam([*model.parameters(), *critic.parameters()])
+        def go():
+            for x, _, d in batches(6):
+                adam.zero_grad()
+                F.cross_entropy(critic(grad_reverse(model(x))), d).backward()
+                adam.step()
+        if every:
+            with watch(model, head=critic, every=every) as w: go()
+            assert len(w.slopes) == 6
+        else: go()
+        ends.append([*model.state_dict().values(), *critic.state_dict().values(), torch.get_rng_state()])
+    assert all(map(torch.equal, *ends))
+    assert not model._forward_hooks and not model._forward_pre_hooks and not critic._forward_hooks and not model[0][1]._forward_pre_hooks
+    assert not optim_hooks._global_optimizer_pre_hooks and not hooks._global_forward_pre_hooks and w.calls == w.losses == []
+
+def test_hooks_go_when_the_loop_fails():
+    model, critic = network(), nn.Linear(16, 2)
+    with pytest.raises(ZeroDivisionError), watch(model, head=critic): 1 / 0
+    assert not model._forward_hooks and not optim_hooks._global_optimizer_pre_hooks
+
+@pytest.mark.parametrize('call, name', [(lambda m: watch(3, head=m), 'model'), (lambda m: watch(m, head=len), 'head'), (lambda m: watch(m, m, every=0), 'every')])
+def test_refuses(call, name):
+    with pytest.raises(ValueError, match=name), call(nn.Linear(2, 2)): pass
+
+def test_a_loop_that_does_nothing():
+    with watch(network(), head=nn.Linear(16, 2)) as w: pass
+    with pytest.raises(ValueError, match='an optimizer took a step'): doctor(w)
+    assert repr(w) == 'Watched(0 steps, 0 trial steps)'
+
+@pytest.mark.parametrize('apart, found', [([4.9] * 4, False), ([5.1] * 4, True), ([5.1] * 2, False), ([5.1] * 3, True)])
+def test_how_far_apart_means_are(apart, found):
+    model, critic = network(), nn.Linear(16, 2)
+    sgd = torch.optim.SGD([*model.parameters(), *critic.parameters()], lr=.01)
+    with watch(model, head=critic) as w:
+        for x, _, d in batches(4):
+            sgd.zero_grad()
+            F.cross_entropy(mirror(critic, model(x)), d).backward()
+            sgd.step()
+    w.apart = apart
+    assert doctor(w).names() == ['statistics kept apart'] * found
