@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..backbones import memory_layout
 from ..checks import need, whole
 from .run import Run
 from ..runtime import evaluating
@@ -88,7 +89,7 @@ def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> None:
 def _placed(x: torch.Tensor, model: nn.Module) -> torch.Tensor:
     "`x` where the model is, in the memory format `fit` uses."
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    layout = torch.channels_last if x.ndim == 4 else torch.preserve_format
+    layout = memory_layout(model) if x.ndim == 4 else torch.preserve_format
     return x.to(device, memory_format=layout)
 
 def _recording(run: Run, steps: Iterator, x: torch.Tensor, every: int) -> Generator[Any, Any, None]:

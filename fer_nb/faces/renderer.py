@@ -109,7 +109,7 @@ class _Seen(_Turned):
         return gather(self.head, turned, screen, rasterize(screen, self.head.triangles, size))
 
 # %% ../../nbs/01_faces/08_renderer.ipynb #2102dca8
-_CACHE, _MEMORY = 1 << 17, 1 << 23 # points looked at in one go: on a CPU, on a GPU
+_CACHE, _MEMORY = 1 << 17, 1 << 21 # points looked at in one go: on a CPU, on a GPU
 _FACES = 64 # heads moved in one go, at least
 
 def _portions(
