@@ -607,6 +607,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fer_nb/embeddings/recorder.py'),
                                             'fer_nb.embeddings.recorder._Means.take': ( '06_embeddings/recorder.html#_means.take',
                                                                                         'fer_nb/embeddings/recorder.py'),
+                                            'fer_nb.embeddings.recorder._fetched': ( '06_embeddings/recorder.html#_fetched',
+                                                                                     'fer_nb/embeddings/recorder.py'),
                                             'fer_nb.embeddings.recorder._of_shape': ( '06_embeddings/recorder.html#_of_shape',
                                                                                       'fer_nb/embeddings/recorder.py'),
                                             'fer_nb.embeddings.recorder._placed': ( '06_embeddings/recorder.html#_placed',

@@ -196,7 +196,7 @@ def test_recorder_and_progress_wait_only_when_they_look(sim, accelerator):
         looks[step.n] = sim.waits.total()
         sim.reset()
     assert all(looks[n] == 0 for n in (3, 5, 6, 7)), looks
-    assert run.steps == [1, 4, 8, 9] and 1 <= looks[8] <= 8
+    assert run.steps == [1, 4, 8, 9] and looks[8] == 2  # the frame in one piece, the means of the losses in another
     assert all(math.isfinite(v) for values in run.losses.values() for v in values)
 
 def test_scores(sim, accelerator):

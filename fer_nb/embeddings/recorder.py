@@ -58,6 +58,15 @@ class _Means:
         self.sums, self.counts = {}, {}
         return means
 
+# %% ../../nbs/06_embeddings/02_recorder.ipynb #db3dc514
+def _fetched(tensors: Mapping[str, torch.Tensor | None]) -> dict[str, Any]:
+    "The tensors as float32 arrays, by one transfer."
+    given = {name: t.detach() for name, t in tensors.items() if t is not None}
+    flat = torch.cat([t.flatten().float() for t in given.values()]).cpu().numpy()
+    parts = np.split(flat, np.cumsum([t.numel() for t in given.values()])[:-1])
+    shaped = {name: part.reshape(t.shape) for (name, t), part in zip(given.items(), parts)}
+    return {name: shaped.get(name) for name in tensors}
+
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #63edaa0a
 def _of_shape(tensor: Any, shape: tuple[int, ...]) -> torch.Tensor | None:
     "The tensor, if it is one of that shape."
@@ -79,11 +88,11 @@ def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> None:
     weight = getattr(head, "directions", getattr(head, "weight", None)) # a head on angles: first
     centers = [c for m in step.objective.modules()
                if (c := _of_shape(getattr(m, "centers", None), (k, d))) is not None]
+    seen = _fetched({"embedding": embedding, "predictions": logits.argmax(1),
+                     "centers": centers[0] if centers else None, "head": _of_shape(weight, (k, d)),
+                     "bias": _of_shape(getattr(head, "bias", None), (k,))})
     losses = means.take()
-    run.add(step.n, embedding, logits.argmax(1), epoch=step.epoch,
-            centers=centers[0] if centers else None, head=_of_shape(weight, (k, d)),
-            bias=_of_shape(getattr(head, "bias", None), (k,)),
-            grad_norm=losses.pop("grad_norm"), losses=losses)
+    run.add(step.n, **seen, epoch=step.epoch, grad_norm=losses.pop("grad_norm"), losses=losses)
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #5d410060
 def _placed(x: torch.Tensor, model: nn.Module) -> torch.Tensor:
