@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .lenets import GrayBackbone, Output, initialise
@@ -55,6 +56,13 @@ def _planned(
     net.avgpool = nn.AdaptiveAvgPool2d(side)
     return net, full, side
 
+# %% ../../nbs/04_backbones/01_faces.ipynb #8894a9de
+class _Skipping(nn.Conv2d):
+    "A strided 1×1 convolution that skips pixels first; see `memory_layout` for why."
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        down, right = self.stride
+        return F.conv2d(input[..., ::down, ::right], self.weight, self.bias)
+
 # %% ../../nbs/04_backbones/01_faces.ipynb #1a49dc39
 def _rebuilt(
     layer: Any, # a layer without numbers
@@ -65,8 +73,10 @@ def _rebuilt(
     "The same layer, narrower."
     def scaled(channels): return 3 if channels == 3 else max(1, round(width * channels))
     if isinstance(layer, nn.Conv2d):
-        return nn.Conv2d(scaled(layer.in_channels), scaled(layer.out_channels), layer.kernel_size,
-                         layer.stride, layer.padding, bias=layer.bias is not None)
+        inputs, outputs = scaled(layer.in_channels), scaled(layer.out_channels)
+        skips = layer.kernel_size == (1, 1) and layer.stride != (1, 1) and inputs % 8
+        return (_Skipping if skips else nn.Conv2d)(inputs, outputs, layer.kernel_size, layer.stride,
+                                                   layer.padding, bias=layer.bias is not None)
     if isinstance(layer, nn.BatchNorm2d): return nn.BatchNorm2d(scaled(layer.num_features))
     if isinstance(layer, nn.Linear):
         inputs = scaled(layer.in_features // full**2) * side**2

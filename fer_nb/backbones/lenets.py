@@ -17,14 +17,25 @@ from ..checks import choice, need, number, whole
 if TYPE_CHECKING: from matplotlib.axes import Axes
 
 # %% auto #0
-__all__ = ['Output', 'conv_stage', 'initialise', 'GrayBackbone', 'LeNetsPP', 'Layer', 'layer_table',
-           'signal_spread', 'draw_tiles']
+__all__ = ['Output', 'memory_layout', 'conv_stage', 'initialise', 'GrayBackbone', 'LeNetsPP',
+           'Layer', 'layer_table', 'signal_spread', 'draw_tiles']
 
 # %% ../../nbs/04_backbones/00_lenets.ipynb #cc15c9c2
 class Output(NamedTuple):
     "What every backbone returns."
     embedding: torch.Tensor # (B, feat_dim), what the embedding losses see
     logits: torch.Tensor # (B, num_classes), what the softmax loss sees
+
+# %% ../../nbs/04_backbones/00_lenets.ipynb #72745fc9
+def memory_layout(
+    model: nn.Module, # any network
+) -> torch.memory_format: # `torch.channels_last` where it is safe
+    "The order in which the model's weights and images should lie in memory where it is."
+    on_cpu = all(p.device.type == "cpu" for p in model.parameters())
+    unsafe = on_cpu and any(isinstance(layer, nn.Conv2d) and layer.in_channels % 8
+                            and layer.kernel_size == (1, 1) and layer.stride != (1, 1)
+                            for layer in model.modules())
+    return torch.contiguous_format if unsafe else torch.channels_last
 
 # %% ../../nbs/04_backbones/00_lenets.ipynb #aaaede79
 def conv_stage(

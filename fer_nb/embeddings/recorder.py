@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..backbones import memory_layout
 from ..checks import need, whole
 from .run import Run
 from ..runtime import evaluating
@@ -57,6 +58,15 @@ class _Means:
         self.sums, self.counts = {}, {}
         return means
 
+# %% ../../nbs/06_embeddings/02_recorder.ipynb #db3dc514
+def _fetched(tensors: Mapping[str, torch.Tensor | None]) -> dict[str, Any]:
+    "The tensors as float32 arrays, by one transfer."
+    given = {name: t.detach() for name, t in tensors.items() if t is not None}
+    flat = torch.cat([t.flatten().float() for t in given.values()]).cpu().numpy()
+    parts = np.split(flat, np.cumsum([t.numel() for t in given.values()])[:-1])
+    shaped = {name: part.reshape(t.shape) for (name, t), part in zip(given.items(), parts)}
+    return {name: shaped.get(name) for name in tensors}
+
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #63edaa0a
 def _of_shape(tensor: Any, shape: tuple[int, ...]) -> torch.Tensor | None:
     "The tensor, if it is one of that shape."
@@ -78,17 +88,17 @@ def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> None:
     weight = getattr(head, "directions", getattr(head, "weight", None)) # a head on angles: first
     centers = [c for m in step.objective.modules()
                if (c := _of_shape(getattr(m, "centers", None), (k, d))) is not None]
+    seen = _fetched({"embedding": embedding, "predictions": logits.argmax(1),
+                     "centers": centers[0] if centers else None, "head": _of_shape(weight, (k, d)),
+                     "bias": _of_shape(getattr(head, "bias", None), (k,))})
     losses = means.take()
-    run.add(step.n, embedding, logits.argmax(1), epoch=step.epoch,
-            centers=centers[0] if centers else None, head=_of_shape(weight, (k, d)),
-            bias=_of_shape(getattr(head, "bias", None), (k,)),
-            grad_norm=losses.pop("grad_norm"), losses=losses)
+    run.add(step.n, **seen, epoch=step.epoch, grad_norm=losses.pop("grad_norm"), losses=losses)
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #5d410060
 def _placed(x: torch.Tensor, model: nn.Module) -> torch.Tensor:
     "`x` where the model is, in the memory format `fit` uses."
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    layout = torch.channels_last if x.ndim == 4 else torch.preserve_format
+    layout = memory_layout(model) if x.ndim == 4 else torch.preserve_format
     return x.to(device, memory_format=layout)
 
 def _recording(run: Run, steps: Iterator, x: torch.Tensor, every: int) -> Generator[Any, Any, None]:

@@ -104,7 +104,7 @@ class _Seen(_Turned):
         return turned, torch.cat([screen[..., :2], near], -1)
 
 # %% ../../nbs/01_faces/08_renderer.ipynb #2102dca8
-_CACHE, _MEMORY = 1 << 17, 1 << 23 # points looked at in one go: on a CPU, on a GPU
+_CACHE, _MEMORY = 1 << 17, 1 << 21 # points looked at in one go: on a CPU, on a GPU
 _FACES = 64 # heads moved in one go, at least
 
 def _portions(

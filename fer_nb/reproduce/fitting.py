@@ -191,7 +191,8 @@ def _start_from(model: nn.Module, t: Training, seed: int, folders: Mapping, weig
     "Give the model the weights of the training before."
     if t.start is None: return
     kept = out and out/"models"/f"{t.start.key()}-{seed}.pt"
-    if kept and kept.exists(): model.load_state_dict(torch.load(kept, weights_only=True))
+    if kept and kept.exists():
+        model.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
     else: # the random numbers that follow are the same either way
         before = random_state()
         model.load_state_dict(train(t.start, seed, folders, weights, out).state_dict())

@@ -229,7 +229,8 @@ def write(
     write_whole(out/f"{name}.json", json.dumps(about, indent=1))
     drawn = "figure" in name or "Figure" in experiment.note
     kept = {key: work/"features"/f"{key}-0.pt" for key in about["trainings"] if drawn}
-    features = {key: torch.load(p, weights_only=True) for key, p in kept.items() if p.exists()}
+    features = {key: torch.load(p, map_location="cpu", weights_only=True)
+                for key, p in kept.items() if p.exists()}
     pictures = figures(experiment, cells, rows, scale, features)
     _save({f"{name} {title}": fig for title, fig in pictures.items()}, out/"figures",
           png=scale != "smoke")

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..backbones import Output
+from ..backbones import Output, memory_layout
 from ..batches import Source, as_source
 from ..checks import need, number, whole
 from ..runtime import evaluating, random_state, set_random_state
@@ -151,6 +151,8 @@ class _State:
     check_every: int | None # steps between looks for NaN; None: 1 on a CPU, 50 on a GPU
     folder: Path | None # of checkpoints
     save_every: int # steps between checkpoints
+    layout: torch.memory_format # of weights; that of images may be another only if it is safe
+    capture: bool # whether the step is compiled
     n: int = 0 # steps taken
     recipe: dict | None = None # what a checkpoint must have in common with this training
     saved: dict | None = None # the checkpoint to go on from
@@ -194,26 +196,34 @@ def fit(
     checkpoint: str | Path | None = None, # folder to save to and to resume from
     checkpoint_every: int | None = None, # steps between checkpoints; None: one epoch
     check_every: int | None = None, # steps between looks for NaN; None: 1 on a CPU, 50 on a GPU
+    capture: bool = False, # compile the step at its first call, see below
 ) -> Iterator[Step]: # takes one step of training each time it is asked
     """Train a model, one step each time the iterator is asked.
 
     Arguments are checked at the call, training starts when the first step is asked for. Nothing
     waits for the device except every `check_every` steps and where somebody looks. Runs unchanged
-    on CPU and GPU, in bf16, and under `accelerate launch`. The default optimizer is SGD with
+    on CPU and GPU, in bf16, and under `accelerate launch`. Where there is a GPU it is used; with
+    `accelerator=Accelerator(cpu=True)` it is left alone. The default optimizer is SGD with
     momentum 0.9 and weight decay 5e-4.
+
+    `capture` compiles forward and backward pass for each shape of batch; on a GPU they become CUDA
+    graphs, which start all their kernels at once. Losses are the same to rounding.
 
     Raises: ValueError for bad arguments; NonFiniteLoss when a loss or the gradient is not finite"""
     _check_numbers(model, objective, epochs, checkpoint_every, check_every, lr, center_lr, clip)
+    need(isinstance(capture, bool), "capture", "True or False", repr(capture))
     accelerator = _accelerator(accelerator)
     source = as_source(batches, seed, accelerator.device)
     module = _Together(model, objective)
-    module.to(accelerator.device).to(memory_format=torch.channels_last)
+    module.to(accelerator.device)
+    layout = memory_layout(module)
+    module.to(memory_format=layout)
     classes = _rehearse(module, source, accelerator.device)
     total = epochs * len(source)
     state = _State(
         module, source, _optimizer(optimizer, module, lr, center_lr),
         _checked_schedule(schedule, total), total, clip, accelerator, classes, check_every,
-        _checked_folder(checkpoint), checkpoint_every or len(source))
+        _checked_folder(checkpoint), checkpoint_every or len(source), layout, capture)
     if state.folder is not None:
         state.recipe = _recipe(state)
         state.saved = _resume(state.folder, state.recipe)
@@ -279,6 +289,7 @@ def _begin(state: _State) -> None:
     every = state.check_every or (1 if accelerator.device.type == "cpu" else 50)
     state.watch = _Watch(state.module, state.n, every, state.rates[0], state.clip, accelerator)
     state.wrapped = accelerator.prepare_model(state.module)
+    if state.capture: state.wrapped = _compiled(state.wrapped, accelerator.device)
 
 def _epoch(state: _State) -> Iterator[Sequence[torch.Tensor]]:
     "The rest of the epoch that the training stands in, and the random numbers as they were."
@@ -292,6 +303,7 @@ def _prepared(state: _State, batch: Sequence[torch.Tensor]) -> tuple[torch.Tenso
     "The batch on the device, its labels looked at if they have not been."
     x, y, *rest = _tensors(batch)
     if state.classes and y.is_cpu: _check_labels(y, state.classes)
+    if state.layout == torch.contiguous_format: x = x.contiguous()
     return tuple(t.to(state.accelerator.device, non_blocking=True) for t in (x, y, *rest))
 
 # %% ../../nbs/05_training/03_loop.ipynb #b6a3ceaf
@@ -302,11 +314,13 @@ def _take(state: _State, batch: tuple[torch.Tensor, ...]) -> Step:
     factor = state.schedule(state.n, state.total)
     for group, rate in zip(state.optimizer.param_groups, state.rates): group["lr"] = rate * factor
     state.optimizer.zero_grad()
+    if state.capture: torch.compiler.cudagraph_mark_step_begin()
     losses, output = state.wrapped(batch)
     norm = _update(state, losses["total"])
     state.n += 1
-    losses = {name: loss.detach() for name, loss in losses.items()}
-    output = type(output)(*(t.detach() for t in output))
+    keep = torch.clone if state.capture else torch.Tensor.detach # a graph writes there again
+    losses = {name: keep(loss.detach()) for name, loss in losses.items()}
+    output = type(output)(*(keep(t.detach()) for t in output))
     state.watch.add(state.n, losses, norm, batch[0])
     epoch = (state.n - 1) // len(state.source) + 1
     return Step(state.n, epoch, losses, norm, state.rates[0] * factor, batch, output,
@@ -326,6 +340,12 @@ def _update(state: _State, loss: torch.Tensor) -> torch.Tensor: # the gradient n
         scaler.update()
     else: optimizer.step()
     return norm
+
+# %% ../../nbs/05_training/03_loop.ipynb #349e13b9
+def _compiled(module: nn.Module, device: torch.device) -> Any: # a module that is called alike
+    "The module compiled for batches of the shapes that come; as CUDA graphs on a GPU."
+    mode = "reduce-overhead" if device.type == "cuda" else None
+    return torch.compile(module, mode=mode, dynamic=False)
 
 # %% ../../nbs/05_training/03_loop.ipynb #fe4e3e8e
 def _finish(state: _State) -> None:

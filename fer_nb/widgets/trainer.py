@@ -13,6 +13,8 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 if TYPE_CHECKING: from fer_nb.embeddings import Run
 
 # %% auto #0
@@ -59,6 +61,10 @@ class Turns:
 # %% ../../nbs/07_widgets/02_trainer.ipynb #55da74f2
 def _nothing() -> None: "For a listener that is not there."
 
+def _current_gpu() -> int | None: # None: there is no GPU
+    "The number of the GPU that this thread works on."
+    return torch.cuda.current_device() if torch.cuda.is_available() else None
+
 class _Thread(Turns):
     "The one background thread that takes the turns."
     def __init__(
@@ -76,8 +82,9 @@ class _Thread(Turns):
         "Whether the thread trains and was not told to end."
         return self._busy and not self._halt.is_set()
 
-    def _work(self, before, halt, one_frame, build):
+    def _work(self, gpu, before, halt, one_frame, build):
         "The thread: build, train, tidy up."
+        if gpu is not None: torch.cuda.set_device(gpu) # a thread begins with the first one
         if before is not None: before.join()
         try:
             if build is not None: self._replace(build())
@@ -121,8 +128,8 @@ class Trainer(_Thread):
             if build is None and (self.running or self.stopped or self.done): return
             self._halt.set()
             before, self._halt, self.note = self._thread, threading.Event(), ""
-            work = self._work, before, self._halt, one_frame, build
             run = contextvars.copy_context().run
+            work = self._work, _current_gpu(), before, self._halt, one_frame, build
             self._thread = threading.Thread(target=run, args=work, daemon=True,
                                             name="fer_nb training")
             self._busy = True

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from fer_nb.backbones import LeNetsPP, Output, initialise
+from fer_nb.backbones import LeNetsPP, Output, initialise, memory_layout
 
 
 def by_hand(a, b, c, features, feat_dim=2, classes=10):
@@ -149,3 +149,11 @@ def test_bad_arguments(kwargs, message):
 def test_bad_images(shape):
     with pytest.raises(ValueError, match=r"images: expected shape \(B, 1, 28, 28\), got"):
         LeNetsPP(width=.1)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("inputs, size, stride, safe", [(6, 1, 2, False), (13, 1, (1, 2), False), (8, 1, 2, True), (6, 1, 1, True), (6, 3, 2, True)])
+def test_channels_last_only_where_it_is_safe(inputs, size, stride, safe):
+    "docs/onednn-channels-last.md: which convolution corrupts memory"
+    model = nn.Sequential(nn.ReLU(), nn.Conv2d(inputs, 5, size, stride))
+    assert memory_layout(model) == (torch.channels_last if safe else torch.contiguous_format)
+    assert memory_layout(model.to("meta")) == torch.channels_last  # another device has other kernels

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset, WeightedRandomSampler
@@ -369,3 +370,41 @@ def test_import_is_quick():
     code = "import sys, fer_nb.batches, fer_nb.embeddings, fer_nb.training; print([m for m in ('accelerate', 'matplotlib', 'sklearn') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+class Flat(nn.Module):
+    "The smallest network: one linear layer whose scores are the embedding, too."
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(144, 10)
+
+    def forward(self, x):
+        scores = self.dense(x.flatten(1))
+        return Output(scores, scores)
+
+def losses_and_centers(capture, cpu):
+    "Of a short training whose last batch is smaller."
+    torch.manual_seed(0)
+    accelerator, term = Accelerator(cpu=cpu), CenterLoss(10, 10)
+    steps = list(fit(Flat(), Objective(center=(term, .1)), Batches(X, Y, batch_size=16), 2, lr=.01, accelerator=accelerator, capture=capture))
+    return torch.stack([step.losses["total"] for step in steps]).cpu(), term.centers.cpu()
+
+def test_a_compiled_step_gives_the_same_losses(monkeypatch):
+    "By the compiler's front end and autograd; its C++ back end takes 20 s and changes nothing of ours."
+    made = []
+    def compiled(module, mode, dynamic, compile=torch.compile):
+        made.append(mode)
+        return compile(module, backend="aot_eager", dynamic=dynamic)
+    monkeypatch.setattr(torch, "compile", compiled)
+    for ours, theirs in zip(losses_and_centers(True, cpu=True), losses_and_centers(False, cpu=True)): torch.testing.assert_close(ours, theirs)
+    assert made == [None]
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_cuda_graphs_give_the_same_losses():
+    from accelerate.state import AcceleratorState
+    AcceleratorState._reset_state(True)
+    for ours, theirs in zip(losses_and_centers(True, cpu=False), losses_and_centers(False, cpu=False)): torch.testing.assert_close(ours, theirs)
+
+def test_capture_is_a_choice():
+    with pytest.raises(ValueError, match="capture: expected True or False, got 1"): fit(net(), Objective(), Batches(X, Y), capture=1)

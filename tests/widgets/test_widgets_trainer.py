@@ -1,4 +1,6 @@
 "The training thread's life, and the pulse that tells whether anybody watches. Steps are counted, never seconds."
+import threading
+
 import pytest
 
 from fer_nb.widgets import Pulse, Trainer
@@ -163,3 +165,13 @@ def test_a_loop_that_is_closed_is_forgotten():
     pulse = Pulse(lambda: 0.0)
     pulse.beat(Closed())
     assert not pulse.lost() and pulse.loop is None
+
+
+def test_the_thread_works_on_the_gpu_of_the_one_that_started_it(monkeypatch):
+    chosen = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.current_device", lambda: 1)
+    monkeypatch.setattr("torch.cuda.set_device", lambda n: chosen.append((n, threading.current_thread().name)))
+    made = Trainer([])
+    made.start(build=list)
+    assert made.join(10) and chosen == [(1, "fer_nb training")]
