@@ -409,3 +409,8 @@ BAD = {
 def test_bad_input(case):
     call, says = BAD[case]
     with pytest.raises(ValueError, match=says): call()
+
+
+def test_a_folder_of_other_things_is_told_by_eight_of_them(tmp_path):
+    for i in range(9): (tmp_path/f'thing{i}').touch()
+    with pytest.raises(ValueError, match='holds thing0, .*, thing7$'): load_digits(tmp_path)

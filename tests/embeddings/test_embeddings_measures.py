@@ -27,6 +27,22 @@ def test_domain_distance_by_hand_and_at_its_ends():
     assert far.proxy_a == 2 and far.mmd > 1 and near.proxy_a < 0.7 and near.mmd < 0.1
     assert E.domain_distance(np.zeros((6, 2)), np.zeros((6, 2))) == (0, 0)
 
+def test_separation_of_many_samples_in_few_dimensions():
+    "Four samples at distance 1 of each mean, the means 6 apart"
+    cross = np.array([[1., 0], [-1, 0], [0, 1], [0, -1]])
+    np.testing.assert_allclose(E.separation(np.concatenate([cross, cross + [6, 0]]), [0] * 4 + [1] * 4), [6, 6])
+
+def test_domains_that_only_a_fitted_line_tells_apart():
+    "The mean difference points elsewhere than the border; five of each are enough"
+    g = np.random.default_rng(0)
+    a, side = 3 * g.normal(size=200), np.repeat([0, 1], 100)
+    x = np.stack([a, a + side + .05 * g.normal(size=200)], 1)
+    assert E.domain_distance(x[:100], x[100:]).proxy_a > 1.9
+    assert E.domain_distance(np.arange(5.)[:, None], np.arange(10., 15)[:, None]).proxy_a == 2
+
+@pytest.mark.filterwarnings('error')
+def test_all_at_one_point_are_alike(): assert E.mmd(np.ones((3, 2)), np.ones((2, 2))) == 0
+
 def test_tensors_and_lists_are_as_good_as_arrays():
     x, y = torch.tensor([[3., 0], [5, 0], [0, 1], [0, 3]]), torch.tensor([0, 0, 1, 1])
     assert E.separation(x, y).tolist() == E.separation(x.tolist(), y.tolist()).tolist() and E.mmd(x, x + 1) == E.mmd(x.numpy(), (x + 1).tolist())
