@@ -101,7 +101,10 @@ class Finder(ast.NodeVisitor):
     def visit_Expr(self, node):
         if isinstance(node.value, ast.Call): self.add('statement', node, 'pass'); self.visit(node.value)
 
-    def visit_If(self, node): self.negate(node); self.generic_visit(node)
+    def visit_If(self, node):
+        if getattr(node.test, 'id', None) == 'TYPE_CHECKING': return  # imports for the type checker
+        self.negate(node); self.generic_visit(node)
+
     visit_IfExp = visit_While = visit_If
     def negate(self, node): self.add('not', node.test, f'(not ({self.text(node.test)}))')
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from fer_nb.centers import (CenterLoss, IslandLoss, center_delta, center_loss, center_sums, class_sums, island_delta, island_loss,
+from fer_nb.centers import (CenterLoss, IslandLoss, MovingCenters, center_delta, center_loss, center_sums, class_sums, island_delta, island_loss,
                             read_batch)
 from loss_table import make
 
@@ -120,3 +120,16 @@ def test_the_sums_of_soft_labels_by_hand():
     assert pull.tolist() == [[.25 * (1 - 3)], [1.5 * (5 - 3)]] and n.tolist() == [[.25], [1.5]]
     assert center_loss(x, y, c, weight=torch.tensor([1., 2.])) == (.25 * 4 + 1.5 * 4) / 2
     assert center_delta(x, y, c)[1] == .75 * 2 / (1 + .75)
+
+
+def test_two_islands_are_enough():
+    "Opposite centers: cosine −1, nothing to turn; at a right angle: 2 · (0 + 1)."
+    y, c = torch.tensor([0, 1]), torch.tensor([[2., 0.], [0., 1.]])
+    assert island_loss(c, y, c, 1.) == 2 and island_delta(c, y, c, 1.).tolist() == [[0., .5], [1., 0.]]
+    criterion = IslandLoss(2, 2, lam1=1.)
+    with torch.no_grad(): criterion.centers.copy_(c)
+    assert criterion(c, y) == 2 and criterion.centers.tolist() == [[2., -.25], [-.5, 1.]]
+
+
+def test_who_inherits_must_say_what_the_loss_is():
+    with pytest.raises(NotImplementedError): MovingCenters(2, 2)(torch.zeros(1, 2), torch.tensor([0]))
