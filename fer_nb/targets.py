@@ -74,7 +74,8 @@ class _PerClass(_Labels):
         num_classes: int, # K
     ) -> torch.Tensor: # (K, 1)
         "What the samples of each class count together."
-        return self.sums(self.w.new_ones(len(self.y), 1), num_classes)
+        if self.shares is not None: return self.shares.sum(0)[:, None]
+        return self.w.new_zeros(num_classes).index_add(0, self.y, self.w)[:, None]
 
 # %% ../nbs/09_targets.ipynb #8f35af31
 class Targets(_PerClass):
@@ -93,11 +94,12 @@ class Targets(_PerClass):
         values = values * self.w
         if reduction == "none": return values + self.w * between
         if reduction == "sum": return values.sum() + self.w.sum() * between
-        return values.sum() / self.safe_count() + between
+        mean = values.sum() / self.safe_count()
+        return mean if isinstance(between, float) and between == 0 else mean + between
 
     def safe_count(self) -> torch.Tensor: # 0-d
-        "What the mean divides by, 1 where nothing counts."
-        return torch.where(self.count > 0, self.count, 1.)
+        "What the mean divides by; next to nothing, not 0, where nothing counts."
+        return self.count.clamp(min=1e-12)
 
     def together(self,
         group: Any = None, # process group of those who share the batch; None: all
@@ -121,7 +123,7 @@ def _hard(
     need(y.shape == x.shape[:1], "y", f"one label per embedding, shape ({len(x)},)", tuple(y.shape))
     y = y.long()
     kept = y != ignore_index
-    y = torch.where(kept, y, 0)
+    y = y * kept # class 0 for an ignored one
     seen = _label_range(y)
     if seen and not (0 <= seen[0] and seen[1] < num_classes):
         raise ValueError(f"y: expected labels from 0 to {num_classes - 1}, "

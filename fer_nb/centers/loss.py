@@ -259,10 +259,12 @@ class _Moving(_Centers):
     ) -> None:
         "c ← c − alpha·delta, in place and without waiting for the device."
         share = self.centers.to(sums[0].dtype) / processes(self.process_group)
-        sums = sums[0] + 0 * loss.sum(), *sums[1:] # 0 * inf = nan: all processes hear of it
+        if loss.ndim: loss = loss.sum()
+        sums = sums[0] + 0 * loss, *sums[1:] # 0 * inf = nan: all processes hear of it
         c, *total = sum_over_processes(share, *sums, group=self.process_group)
         new = (c - self.alpha * delta(*total)).to(self.centers.dtype)
-        self.centers.copy_(torch.where(new.isfinite().all(), new, self.centers))
+        finite = new.abs().amax() < float("inf")
+        self.centers.copy_(torch.where(finite, new, self.centers))
 
 # %% ../../nbs/10_centers/00_loss.ipynb #020e3e94
 class MovingCenters(_Moving):
