@@ -123,3 +123,12 @@ def test_what_is_used_unless_told_otherwise():
     criterion = DDALoss(5, 3)
     assert (criterion.lam, criterion.gamma, criterion.alpha, criterion.scaling) == (.01, 5, .5, "code")
     assert torch.equal(dda_loss(x, y, c), dda_loss(x, y, c, "paper")) and repr(criterion) == "DDALoss(5, 3, alpha=0.5, lam=0.01, gamma=5.0, scaling='code')"
+
+
+def test_the_push_of_weighted_soft_labels_is_the_gradient():
+    x, _, c = make()
+    soft, weight = torch.rand(11, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64), torch.tensor([1., 2., .5, 0., 3.])
+    c.requires_grad_()
+    gradient, = torch.autograd.grad(dda_loss(x, soft, c, weight=weight, reduction="sum"), c)
+    push = dda_delta(x, soft, c, weight=weight) - center_delta(x, soft, c, weight=weight)
+    assert_close(push, gradient / (soft * weight).sum())
