@@ -11,6 +11,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import zlib
 from collections import Counter
@@ -154,6 +155,15 @@ def _do_file(
     _save(picture, goal)
     return row | dict(status="face") | found
 
+# %% ../../nbs/03_preprocessing/04_folders.ipynb #d76712f7
+def _cell(name: str) -> str: # as the manifest holds it
+    "A file name that no spreadsheet takes for a formula."
+    return "'" * bool(re.match("'*[=+@-]", name)) + name
+
+def _name(cell: str) -> str: # of a file
+    "The name that `_cell` was given."
+    return cell[bool(re.match("'+[=+@-]", cell)):]
+
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #012477bc
 COLUMNS = ("file", "bytes", "crc32", "status", "reason", "faces", "score", "left", "top",
            "right", "bottom", "landmarks", "settings")
@@ -163,13 +173,18 @@ def read_manifest(
 ) -> list[dict[str, str]]: # a row for each file
     """The rows of the manifest; a last row that was cut off is left out.
 
-    Raises: ValueError for a folder without one"""
+    In the file, a name that begins with = + - or @ has an apostrophe before it, so that a
+    spreadsheet does not run it; here it has none.
+
+    Raises: ValueError for a folder without one, or with a table of another kind"""
     path = Path(out)/MANIFEST
     need(path.is_file(), "out", "a folder that preprocess wrote", f"{out} without {MANIFEST}")
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    ours = not rows or {"file", "bytes", "status"} <= rows[0].keys()
+    need(ours, "out", "a manifest that preprocess wrote", f"{path} with other columns")
     complete = text.endswith("\n") and None not in rows[-1].values() if rows else True
-    return rows if complete else rows[:-1]
+    return [row | dict(file=_name(row["file"])) for row in (rows if complete else rows[:-1])]
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #d41e80b5
 def _lines(rows: Iterable[dict], head: bool = False) -> bytes:
@@ -177,7 +192,7 @@ def _lines(rows: Iterable[dict], head: bool = False) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     if head: writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(row | dict(file=_cell(row["file"])) for row in rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #65d5e3e1

@@ -366,3 +366,19 @@ def test_files_of_the_users_own_with_our_names_are_named(hopper, tmp_path):
     rows = {row["file"]: row for row in read_manifest(tmp_path/"out")}
     assert rows["manifest.csv"]["reason"] == "preprocess writes a file of that name" and (folder/"manifest.csv").read_text() == "mine"
     assert go(tmp_path/"out", tmp_path/"third", min_size=12).get("left out") is None # faces as an input: both files are ours
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names that Windows does not allow")
+def test_names_that_a_spreadsheet_would_run(tmp_path):
+    "have an apostrophe in the file, and their own name for those who read it with us"
+    names = sorted(["=cmd|' !A1.txt", "+1.txt", "-1.txt", "@SUM(A1).txt", "'=a.txt", "'a.txt", "b=.txt"])
+    (tmp_path/"in").mkdir()
+    for name in names: (tmp_path/"in"/name).write_text(name)
+    Image.new("RGB", (30, 30)).save(tmp_path/"in"/"z.png")
+    for _ in range(2): assert go(tmp_path/"in", tmp_path/"out") == {"copied": 7, "no face": 1}
+    assert [row["file"] for row in read_manifest(tmp_path/"out")] == [*names, "z.png"]
+    cells = [row[0] for row in csv.reader((tmp_path/"out"/"manifest.csv").read_text().splitlines())][1:]
+    assert not [cell for cell in cells if cell[0] in "=+-@"] and sorted(cells) == sorted(["'=cmd|' !A1.txt", "'+1.txt", "'-1.txt", "'@SUM(A1).txt", "''=a.txt", "'a.txt", "b=.txt", "z.png"])
+
+def test_a_table_of_another_kind_is_no_manifest(tmp_path):
+    (tmp_path/"manifest.csv").write_text("name,age\nx,3\n")
+    with pytest.raises(ValueError, match="^out: expected a manifest that preprocess wrote, got .*manifest.csv with other columns$"): read_manifest(tmp_path)
