@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .checks import need, whole
-from .files import make_folder
+from .files import make_folder, write_whole
 
 # %% auto #0
 __all__ = ['course_folder', 'copy_course', 'lab', 'wmnist', 'reproduce', 'doctor', 'parser', 'main']
@@ -31,7 +30,7 @@ def course_folder() -> Path:
 def copy_course(
     to: str | Path, # folder of the student's
 ) -> tuple[list[Path], list[Path]]: # (copied, kept): relative paths of notebooks and pictures
-    """Copy the course's notebooks to a folder without overwriting anything.
+    """Copy the course's notebooks to a folder, each whole, without overwriting anything.
 
     Raises: ValueError if it, or a folder in it, is a file"""
     source, home, copied, kept = course_folder(), make_folder(to, "folder"), [], []
@@ -42,7 +41,7 @@ def copy_course(
         if os.path.lexists(target): kept.append(target.relative_to(home))
         else:
             make_folder(target.parent, "folder")
-            shutil.copyfile(f, target)
+            write_whole(target, f.read_bytes())
             copied.append(target.relative_to(home))
     return copied, kept
 

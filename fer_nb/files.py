@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Generator, Iterable
@@ -20,8 +21,8 @@ import fer_nb
 from .checks import need
 
 # %% auto #0
-__all__ = ['data_file', 'whole_file', 'write_whole', 'append_line', 'read_lines', 'write_csv',
-           'read_csv', 'make_folder']
+__all__ = ['data_file', 'drop_parts', 'whole_file', 'write_whole', 'append_line', 'read_lines',
+           'write_csv', 'read_csv', 'make_folder']
 
 # %% ../nbs/00_ground/01_files.ipynb #fc96a27f
 def data_file(
@@ -37,6 +38,38 @@ def data_file(
          f"{name!r}, sought at {places[0]} and {places[1]}")
     return found[0]
 
+# %% ../nbs/00_ground/01_files.ipynb #11c3e015
+try: import fcntl
+except ImportError: fcntl = None # type: ignore[assignment] # Windows
+
+def _lock(file: BinaryIO, wait: bool) -> bool:
+    "Take the file for this writer alone; False if that cannot be had."
+    if fcntl is None: return True
+    try: fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError: return False
+    return True
+
+def drop_parts(
+    folder: str | Path, # one that `whole_file` may have written to
+) -> None:
+    "Remove what killed writers have left there; what is being written stays."
+    for part in Path(folder).glob(".*.part"):
+        if not re.fullmatch(r"\.[0-9a-f]{8}\.\d+\.part", part.name): continue
+        try:
+            with open(part, "rb") as file:
+                free = _lock(file, wait=False)
+                if free and fcntl: part.unlink()
+            if free and not fcntl: part.unlink()
+        except OSError: pass # somebody else's, or gone
+
+# %% ../nbs/00_ground/01_files.ipynb #6f73cece
+def _open_part(part: Path) -> BinaryIO:
+    "The part, opened and locked; made anew if somebody removed it in between."
+    while True:
+        file = open(part, "wb")
+        if not _lock(file, wait=True) or os.fstat(file.fileno()).st_nlink: return file
+        file.close()
+
 # %% ../nbs/00_ground/01_files.ipynb #924b1539
 @contextmanager
 def whole_file(
@@ -51,11 +84,12 @@ def whole_file(
     name = zlib.crc32(os.fsencode(path.name)) # a long name would not bear an ending
     part = path.with_name(f".{name:08x}.{os.getpid()}.part")
     try:
-        with open(part, "wb") as file:
+        with _open_part(part) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+            if fcntl: os.replace(part, path) # locked until it has its name
+        if not fcntl: os.replace(part, path) # Windows renames no open file
     finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/00_ground/01_files.ipynb #f0f24a30
@@ -65,6 +99,7 @@ def write_whole(
 ) -> None:
     "Write a file so that it holds either what it held before or all of `data`; see `whole_file`."
     with whole_file(path) as file: file.write(data.encode() if isinstance(data, str) else data)
+    drop_parts(Path(path).parent)
 
 # %% ../nbs/00_ground/01_files.ipynb #a32bffcc
 def append_line(

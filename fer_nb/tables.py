@@ -28,8 +28,9 @@ def interval(
 ) -> tuple[float, float, float]: # (mean, low, high); nan where there are too few
     """Mean of paired differences with Student's t confidence interval.
 
-    Raises: ValueError for a level that is not between 0 and 1"""
-    d, level = list(differences), number("level", level, above=0, below=1)
+    Raises: ValueError for differences that are no finite numbers, a level not between 0 and 1"""
+    d = [number("differences", value) for value in differences]
+    level = number("level", level, above=0, below=1)
     if len(d) < 2: return fmean(d) if d else math.nan, math.nan, math.nan
     from scipy.stats import t
     half = t.ppf(0.5 + level/2, len(d) - 1) * stdev(d) / len(d)**0.5

@@ -173,6 +173,22 @@ def test_a_file_in_the_way_is_named(tmp_path):
     with pytest.raises(ValueError, match='folder: expected a folder, got the file .*/f$'): copy_course(tmp_path/'f'/'deeper')
     assert (tmp_path/'f').read_text() == (tmp_path/'labs').read_text() == 'mine'
 
+CUT = """
+import resource, sys
+from fer_nb.cli import copy_course
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)) # stands in for a full disk: the write fails part-way
+copy_course(sys.argv[1])
+"""
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='other limits')
+def test_a_copy_cut_short_leaves_no_cut_notebook(tmp_path, source):
+    done = subprocess.run([sys.executable, '-c', CUT, tmp_path], capture_output=True, text=True)
+    assert 'OSError: [Errno 27]' in done.stderr
+    there = [p.relative_to(tmp_path) for p in tmp_path.rglob('*') if p.is_file()]
+    assert len(there) < len(source) and all((tmp_path/f).read_bytes() == (course_folder()/f).read_bytes() for f in there)
+    copied, kept = copy_course(tmp_path)
+    assert kept == sorted(there) and all((tmp_path/f).read_bytes() == (course_folder()/f).read_bytes() for f in copied)
+
 def test_copying_leaves_out_checkpoints(tmp_path, monkeypatch):
     (tmp_path/'nbs/.ipynb_checkpoints').mkdir(parents=True)
     for name in ('a.ipynb', '.ipynb_checkpoints/a-checkpoint.ipynb', 'notes.txt', 'pic.png'): (tmp_path/'nbs'/name).write_text('x')

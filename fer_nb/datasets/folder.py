@@ -70,6 +70,18 @@ class Report:
 
     def _repr_html_(self): return f"<pre>{escape(str(self))}</pre>"
 
+# %% ../../nbs/02_datasets/00_folder.ipynb #583cb828
+def _labels(targets: Sequence[int] | torch.Tensor) -> torch.Tensor: # (N,) int64
+    "Labels as numbers; a ValueError for anything but whole ones."
+    try: labels = torch.as_tensor(targets)
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = f"{type(targets).__name__} ({error})"
+        raise ValueError(f"targets: expected whole numbers (N,), got {got}") from None
+    plain = labels.ndim == 1 and not labels.is_complex() and labels.dtype != torch.bool
+    exact = plain and (not labels.is_floating_point() or bool((labels == labels.round()).all()))
+    need(exact, "targets", "whole numbers (N,)", f"{tuple(labels.shape)} of {labels.dtype}")
+    return labels.to(torch.int64)
+
 # %% ../../nbs/02_datasets/00_folder.ipynb #821b0d8c
 def _check_columns(
     data: _Columns, # made, not yet checked
@@ -94,7 +106,7 @@ class _Columns(Dataset):
                  aus: torch.Tensor | None = None, target: str = "label",
                  transform: Callable | None = None, mode: str = "RGB",
                  opener: Callable[[str], Image.Image] = open_picture, report: Report | None = None):
-        self.paths, self.targets = list(paths), torch.as_tensor(targets, dtype=torch.int64)
+        self.paths, self.targets = list(paths), _labels(targets)
         self.name, self.classes, self.aus = name, tuple(classes), aus
         self.subjects, self.splits = (None if v is None else list(v) for v in (subjects, splits))
         self.transform, self.opener = transform, opener

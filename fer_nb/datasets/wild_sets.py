@@ -122,8 +122,9 @@ def _read_numbers(
         try:
             with open(path, "rb") as file: header, _, body = file.read().partition(b"\n")
             if header not in types: types[header] = np.load(path).dtype
-            yield int(np.frombuffer(body, types[header], 1)[0])
-        except (OSError, ValueError, EOFError): yield None
+            number = float(np.frombuffer(body, types[header], 1)[0])
+            yield int(number) if number.is_integer() else None
+        except (OSError, ValueError, TypeError, EOFError, MemoryError): yield None
 
 # %% ../../nbs/02_datasets/03_wild_sets.ipynb #0481c4cf
 def _affectnet_tables(tree: Tree) -> Iterator[tuple[str, str, int | None, str]]:

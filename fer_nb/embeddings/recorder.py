@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..backbones import memory_layout
-from ..checks import need, whole
+from ..checks import need, tensor, whole
 from .run import Run
 from ..runtime import evaluating
 
@@ -30,6 +30,8 @@ def embed(
 
     Modes, buffers and random state of the model are left as they were."""
     whole("batch", batch)
+    real = tensor("x", x).ndim > 0 and not x.is_complex()
+    need(real, "x", "real numbers (N, …)", f"{tuple(x.shape)} of {x.dtype}")
     cuda = [x.device.index] if x.device.type == "cuda" else []
     with torch.random.fork_rng(cuda), evaluating(model):
         out: list[Any] = [model(part) for part in x.split(batch)]

@@ -47,6 +47,8 @@ def quantise(
 def _array(a: Any, dtype: Any, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     "`a` as an array of `dtype` whose shape fits `shape` (None fits any length)."
     if isinstance(a, torch.Tensor): a = a.detach().cpu().numpy()
+    real = not (isinstance(a, np.ndarray) and np.iscomplexobj(a))
+    need(real, name, f"real numbers of shape {shape}", "complex ones")
     try: a = np.asarray(a, dtype)
     except (TypeError, ValueError) as error:
         got = type(a).__name__

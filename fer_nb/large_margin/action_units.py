@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,13 +58,14 @@ def f1_per_au(
 ) -> torch.Tensor: # (A,) from 0 to 1; NaN for one that is neither annotated nor predicted
     """F1 score of every action unit.
 
-    Raises: ValueError for tensors of different shapes
+    Raises: ValueError for tensors of different shapes or complex numbers
     Source: Racoviteanu et al. 2019, Eq. 8"""
     like = getattr(au, "shape", None)
     for name, t in (("predicted", predicted), ("au", au)):
         fits = isinstance(t, torch.Tensor) and t.ndim == 2 and t.shape == like
         need(fits, name, "(N, A), one column per action unit, as many as in au",
              tuple(getattr(t, "shape", ())) or type(t).__name__)
+        need(not t.is_complex(), name, "real numbers", t.dtype)
     known = ~au.float().isnan()
     said, there = (known & (t.float() >= present) for t in (predicted, au))
     return 2 * (said & there).sum(0) / (said.sum(0) + there.sum(0))
@@ -136,8 +139,9 @@ def _cell_number(
     least: float = -math.inf,
     most: float = math.inf,
 ) -> float: # NaN for an empty one
-    "A cell's number."
-    try: value = float(cell or "nan")
+    "A cell's number; ValueError if it holds none."
+    nan = re.fullmatch(r"[+-]?nan\(.*\)|", cell, re.IGNORECASE) # C's -nan(ind): OpenFace issue 301
+    try: value = float("nan" if nan else cell)
     except ValueError: raise ValueError(f"{where}: expected a number, got {cell!r}") from None
     need(least <= value <= most or math.isnan(value), where,
          f"a number from {least:g} to {most:g}", cell)
@@ -169,6 +173,36 @@ def _columns(header: list[str], aus: tuple[str, ...], presence: bool, path: Path
          f"at least one action unit that {path} has", ", ".join(aus))
     return _Columns(openface, header, at, columns, 5. if openface and not presence else 1.)
 
+# %% ../../nbs/13_large_margin/01_action_units.ipynb #65163669
+@dataclass
+class _Cells:
+    """The numbers of a file; what makes no sense among them is missing, and remembered.
+
+    Args:
+        path: of the file
+        broken: column and complaint of every such cell
+        read: columns of which some cell is a number"""
+    path: Path
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
+
+    def number(self, cell: str, column: str, line: int, *limits: float) -> float:
+        try: value = _cell_number(cell, f"{column} in line {line} of {self.path}", *limits)
+        except ValueError as error:
+            self.broken.append((column, str(error)))
+            return math.nan
+        if not math.isnan(value): self.read.add(column)
+        return value
+
+    def report(self) -> None:
+        "A ValueError for a column without any number, a warning for single cells."
+        for column, complaint in self.broken:
+            if column not in self.read: raise ValueError(complaint)
+        if self.broken:
+            warnings.warn(f"{self.path.name}: {len(self.broken)} cells hold nothing that makes "
+                          f"sense and count as missing (the first: {self.broken[0][1]})",
+                          stacklevel=3)
+
 # %% ../../nbs/13_large_margin/01_action_units.ipynb #f328d759
 class _Face(NamedTuple):
     "One row of a file."
@@ -177,18 +211,18 @@ class _Face(NamedTuple):
     name: str # of the face; empty: none is given
     confidence: float
 
-def _row(line: int, row: list[str], columns: _Columns, path: Path) -> _Face:
+def _row(line: int, row: list[str], columns: _Columns, cells: _Cells) -> _Face:
     "Read one row."
     openface, names, at, aus, most = columns
-    need(len(row) == len(names), f"line {line} of {path}",
+    need(len(row) == len(names), f"line {line} of {cells.path}",
          f"{len(names)} cells as in the header", len(row))
     def text(name: str) -> str: return row[at[name]] if name in at else ""
     def value(name: str, *limits: float) -> float:
-        return _cell_number(text(name), f"{name} in line {line} of {path}", *limits)
+        return cells.number(text(name), name, line, *limits)
     failed = openface and "success" in at and value("success", 0, 1) != 1
     au = [math.nan if c is None or failed else value(names[c], 0, most) / most
           for c in aus.values()]
-    picture, frame = re.split(r"[/\\]", text("input"))[-1] or path.stem, text("frame")
+    picture, frame = re.split(r"[/\\]", text("input"))[-1] or cells.path.stem, text("frame")
     name = next(filter(None, map(text, ("face_id", "face", "Identity"))), "")
     return _Face(au, f"{picture}#{frame.removesuffix('.0')}" if frame else picture, name,
                  value("confidence" if openface else "FaceScore"))
@@ -201,15 +235,19 @@ def read_aus(
 ) -> AUTable:
     """Read action units that OpenFace or py-feat found.
 
-    Raises: ValueError for a file that is none of theirs, a damaged row (with its line), a value
-        that is no number or out of range
+    A cell that holds no number, or one out of range, is a missing value; a warning counts them.
+
+    Raises: ValueError for a file that is none of theirs, a row of another length (with its line),
+        a column in which no cell makes sense
     Source: OpenFace 2.0 (Baltrusaitis et al. 2018), Py-Feat (Cheong et al. 2023)"""
     from fer_nb.faces import AU_NAMES
     names, path = _au_names(AU_NAMES if aus is None else aus), Path(path)
     header, rows = _csv_rows(path)
     columns = _columns(header, names, presence, path)
     need(bool(rows), "path", "at least one row below the header", f"none in {path}")
-    seen, faces, count = [_row(line, row, columns, path) for line, row in rows], [], {}
+    cells, faces, count = _Cells(path), [], {}
+    seen = [_row(line, row, columns, cells) for line, row in rows]
+    cells.report()
     for face in seen: # a face without a name has its number in its picture
         count[face.picture] = count.get(face.picture, -1) + 1
         faces.append(face.name or str(count[face.picture]))

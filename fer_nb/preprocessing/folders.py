@@ -11,7 +11,9 @@ import io
 import json
 import math
 import os
+import re
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +23,7 @@ import torch
 from PIL import Image
 
 from ..checks import choice, need, whole
-from ..files import whole_file, write_whole
+from ..files import drop_parts, whole_file, write_whole
 from ..pictures import ARCHIVES, Unreadable, is_picture, read_image, walk
 from .alignment import align, crop, reference_points
 from .detector import Detector, detect
@@ -42,7 +44,8 @@ def _listing(
     "The files to go through, sorted; ours of an earlier run are none."
     found = dict(walk(folder, without=out))
     need("" not in found, "folder", "a folder with pictures", f"{folder}: {found.get('')}")
-    names = sorted(name for name in found if name not in (MANIFEST, SETTINGS))
+    ours = {MANIFEST, SETTINGS}
+    names = sorted(found.keys() - (ours if ours <= found.keys() else set()))
     if not any(map(is_picture, names)):
         packed = [name for name in names if name.lower().endswith(ARCHIVES)]
         advice = f": unpack {packed[0]}" if packed else ""
@@ -116,9 +119,18 @@ def _no_face(image: torch.Tensor, min_size: int) -> dict: # a part of the row
     reason = f"found no face of at least {least} pixels in {width} x {height}"
     return dict(status="no face", reason=reason, faces=0)
 
-# %% ../../nbs/03_preprocessing/04_folders.ipynb #28468b49
-def _file_size(path: Path) -> int: return path.stat().st_size if path.is_file() else 0
+# %% ../../nbs/03_preprocessing/04_folders.ipynb #24155931
+def _stamp(path: Path) -> dict[str, str]: # a part of the row
+    "By what a file is known again: its size, and the checksum of its bytes."
+    if not path.is_file(): return dict(bytes="0", crc32="00000000")
+    crc = 0
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20): crc = zlib.crc32(block, crc)
+    except OSError: pass # whoever opens it next says so in the row
+    return dict(bytes=str(path.stat().st_size), crc32=f"{crc:08x}")
 
+# %% ../../nbs/03_preprocessing/04_folders.ipynb #28468b49
 def _do_file(
     folder: str, # where the file is
     out: str, # where its face goes
@@ -129,9 +141,10 @@ def _do_file(
     "One file: its face written, or copied, or neither."
     torch.set_num_threads(1) # the same sums in the same order, whoever does them
     source, goal, ending = Path(folder, name), Path(out, name), name.lower()
-    row = dict(file=name, bytes=_file_size(source))
+    row = dict(file=name, **_stamp(source))
     left_out = "an archive: unpack it first" if ending.endswith(ARCHIVES) else \
-        "a film: extract its frames first" if ending.endswith(FILMS) else ""
+        "a film: extract its frames first" if ending.endswith(FILMS) else \
+        "preprocess writes a file of that name" if name in (MANIFEST, SETTINGS) else ""
     if left_out: return row | dict(status="left out", reason=left_out)
     if trouble: return row | dict(status="unreadable", reason=trouble)
     if not is_picture(name): return row | _copy(source, goal)
@@ -142,22 +155,36 @@ def _do_file(
     _save(picture, goal)
     return row | dict(status="face") | found
 
+# %% ../../nbs/03_preprocessing/04_folders.ipynb #d76712f7
+def _cell(name: str) -> str: # as the manifest holds it
+    "A file name that no spreadsheet takes for a formula."
+    return "'" * bool(re.match("'*[=+@-]", name)) + name
+
+def _name(cell: str) -> str: # of a file
+    "The name that `_cell` was given."
+    return cell[bool(re.match("'+[=+@-]", cell)):]
+
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #012477bc
-COLUMNS = ("file", "bytes", "status", "reason", "faces", "score", "left", "top", "right", "bottom",
-           "landmarks", "settings")
+COLUMNS = ("file", "bytes", "crc32", "status", "reason", "faces", "score", "left", "top",
+           "right", "bottom", "landmarks", "settings")
 
 def read_manifest(
     out: str | Path, # a folder that preprocess wrote
 ) -> list[dict[str, str]]: # a row for each file
     """The rows of the manifest; a last row that was cut off is left out.
 
-    Raises: ValueError for a folder without one"""
+    In the file, a name that begins with = + - or @ has an apostrophe before it, so that a
+    spreadsheet does not run it; here it has none.
+
+    Raises: ValueError for a folder without one, or with a table of another kind"""
     path = Path(out)/MANIFEST
     need(path.is_file(), "out", "a folder that preprocess wrote", f"{out} without {MANIFEST}")
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    ours = not rows or {"file", "bytes", "status"} <= rows[0].keys()
+    need(ours, "out", "a manifest that preprocess wrote", f"{path} with other columns")
     complete = text.endswith("\n") and None not in rows[-1].values() if rows else True
-    return rows if complete else rows[:-1]
+    return [row | dict(file=_name(row["file"])) for row in (rows if complete else rows[:-1])]
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #d41e80b5
 def _lines(rows: Iterable[dict], head: bool = False) -> bytes:
@@ -165,7 +192,7 @@ def _lines(rows: Iterable[dict], head: bool = False) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     if head: writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(row | dict(file=_cell(row["file"])) for row in rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #65d5e3e1
@@ -199,10 +226,12 @@ def _done_before(
     strangers = sorted(name for name in gone if not (folder/name).is_dir()) # now it can be opened
     got = f"{out} with {len(strangers)} files that {folder} does not have, such as {strangers[:1]}"
     need(not strangers, "out", "a folder for this input", got)
-    def holds(name, row):
+    stamps = {name: _stamp(folder/name) for name in rows.keys() - gone}
+    def holds(name, row): # a manifest of an older version has no checksums
         written = row["status"] not in ("face", "copied") or (out/name).is_file()
-        return written and row["bytes"] == str(_file_size(folder/name))
-    return {name: row for name, row in rows.items() if name not in gone and holds(name, row)}
+        return written and all((row.get(k) or v) == v for k, v in stamps[name].items())
+    return {name: row | stamps[name] for name, row in rows.items()
+            if name not in gone and holds(name, row)}
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #6c1193cf
 def _rows(
@@ -282,6 +311,5 @@ def preprocess(
     done |= _write_rows(_rows(folder, out, todo, settings, workers), out, len(done), len(listing),
                         progress)
     write_whole(out/MANIFEST, _lines((done[name] for name in listing), head=True))
-    for part in out.rglob(".*.part"): # of processes that were killed
-        if part.relative_to(out).as_posix() not in done: part.unlink()
+    for place in [out, *(path for path in out.rglob("*") if path.is_dir())]: drop_parts(place)
     return dict(Counter(row["status"] for row in done.values()))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ..checks import choice, need, whole
-from ..files import make_folder, read_lines, whole_file
+from ..files import drop_parts, make_folder, read_lines, whole_file
 from ..papers import train as train_recipe
 from .experiments import Experiment, find
 from .fitting import measure, outputs, train
@@ -73,6 +73,7 @@ def _keep(state: Any, path: Path) -> None:
     "Save tensors, whole or not at all."
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file: torch.save(state, file)
+    drop_parts(path.parent)
 
 def _digits_row(job: Job, r: Recipe, folders: Mapping) -> dict:
     "A recipe of Wild-MNIST, trained as room 20 does."

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from ..checks import need
-from ..files import whole_file
+from ..files import drop_parts, whole_file
 
 # %% auto #0
 __all__ = []
@@ -31,7 +31,8 @@ def _save(folder: Path, n: int, state: dict[str, Any]) -> None:
     path = folder / f"step_{n:09d}.pt"
     with whole_file(path) as file: torch.save(state, file)
     before = [p for p in _checkpoints(folder) if p < path][-1:]
-    for old in [*_checkpoints(folder), *folder.glob(".step_*.part")]:
+    drop_parts(folder)
+    for old in _checkpoints(folder):
         if old not in (path, *before): old.unlink(missing_ok=True)
 
 # %% ../../nbs/05_training/02_checkpoints.ipynb #083a5333

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..backbones import Output
-from ..checks import need, number, whole
+from ..checks import need, number, tensor, whole
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -74,6 +74,7 @@ def _check_labels(
     name: str = "y", # of the argument
 ) -> None:
     "Raise a ValueError unless y holds class numbers."
+    tensor(name, y)
     need(y.dtype == torch.int64 and y.dim() == 1, name, "labels (B,) of dtype int64",
          f"{tuple(y.shape)} of {y.dtype}")
     if not len(y): return

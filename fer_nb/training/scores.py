@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from ..backbones import Output
-from ..checks import choice, need, whole
+from ..checks import choice, need, tensor, whole
 from ..runtime import evaluating
 from .objective import _check_labels
 
@@ -51,7 +51,12 @@ def readout(
 def _given(name: str, head: str, value, logits: torch.Tensor, shape: tuple) -> torch.Tensor:
     "What a head needs, as a tensor like the logits; ValueError if it is not there or does not fit."
     need(value is not None, name, f'them for head="{head}"', "None")
-    value = torch.as_tensor(value, dtype=logits.dtype, device=logits.device)
+    try: value = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = f"{type(value).__name__} ({error})"
+        raise ValueError(f"{name}: expected numbers, got {got}") from None
+    need(not value.is_complex(), name, "real numbers", value.dtype)
+    value = value.to(logits)
     fits = value.dim() == len(shape) and value.shape[-1] == shape[-1]
     wanted = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     need(fits, name, f"shape {wanted}", tuple(value.shape))
@@ -102,6 +107,9 @@ def evaluate(
 ) -> Score:
     "Score a model without changing it: it comes back in the mode (training or not) it was in."
     whole("batch_size", batch_size)
+    for name, t in (("x", tensor("x", x)), ("y", tensor("y", y))):
+        real = t.ndim > 0 and not t.is_complex()
+        need(real, name, "real numbers (N, …)", f"{tuple(t.shape)} of {t.dtype}")
     need(len(x) == len(y) > 0, "y", "as many labels as samples and at least one",
          f"{len(x)} samples and {len(y)} labels")
     device = next(model.parameters()).device

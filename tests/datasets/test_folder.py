@@ -1,4 +1,5 @@
 "Pictures with what is known about them: fer_nb.datasets.folder, from the installed package."
+import math
 import warnings
 from pathlib import Path
 
@@ -155,3 +156,15 @@ def test_sample_figure(tmp_path):
     assert [[len(ax.images) for ax in row] for row in axes] == [[0, 1, 1, 1], [1] * 4, [1] * 4] # the unreadable one stays empty
     assert axes[2, 3].images[0].get_array()[0, 0, 0] == GRAY * 3
     assert len(sample_figure(faces(tmp_path / "b", 4)).axes) == 6 # no more columns than pictures
+
+@pytest.mark.parametrize("targets, got", [
+    (["happy", "sad"], r"list \(too many dimensions 'str'\)"), ("ab", r"str \("), ([2**70, 0], r"list \(Overflow"), ([None, 0], r"list \("), ([.5, 1.], r"\(2,\) of torch.float32"),
+    ([math.nan, 0.], r"\(2,\) of torch.float32"), ([1j, 0], r"\(2,\) of torch.complex64"), ([True, False], r"\(2,\) of torch.bool"), ([[0], [1]], r"\(2, 1\) of torch.int64"), (3, r"\(\) of torch.int64")])
+def test_targets_that_are_no_labels(targets, got):
+    with pytest.raises(ValueError, match=f"^targets: expected whole numbers .N,., got {got}") as error: FaceFolder(["a", "b"], targets)
+    assert "\n" not in str(error.value)
+
+@pytest.mark.parametrize("targets", [[3, -1], (3, -1), torch.tensor([3, -1], dtype=torch.int8), torch.tensor([3., -1.]), np.array([3, -1])])
+def test_targets_that_are_labels(targets):
+    labels = FaceFolder(["a", "b"], targets).targets
+    assert labels.dtype == torch.int64 and labels.tolist() == [3, -1]

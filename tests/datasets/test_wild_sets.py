@@ -77,6 +77,15 @@ def test_affectnet_arrays(tmp_path):
     assert data.targets[:2].tolist() == [1, 1] and data.splits.count("train") == 2
     assert [Path(path).name for path in problems(data)] == [f"{k}_exp.npy" for k in range(1, 6)] and "images/5 is listed but not there" in data.report.problems[-1][1]
 
+def test_affectnet_arrays_that_hold_no_class(tmp_path):
+    "a table of fields, a fraction, none at all, several of them: unreadable, and the rest is read"
+    root = trees.affectnet_npy(tmp_path)
+    notes, bad = root/"train_set/annotations", [np.array((1, 2), dtype=[("a", int), ("b", int)]), np.array(2.5), np.array("2.5"), np.array(np.nan), np.array([])]
+    for k, array in enumerate(bad): np.save(notes/f"{k}_exp.npy", array)
+    np.save(notes/"5_exp.npy", np.array(6.)) # a whole number all the same
+    data = read(affectnet, root)
+    assert [Path(path).name for path in problems(data)] == [f"{k}_exp.npy" for k in range(5)] and data.splits.count("train") == 2 and data.targets[0] == 1
+
 def test_affectnet_damaged_table(tmp_path):
     root = trees.affectnet_csv(tmp_path)
     path = root / "Manually_Annotated_file_lists/training.csv"

@@ -79,6 +79,9 @@ BAD = [
     ("xs: expected numbers", lambda: E.mmd([["a"]], [[1.]])),
     ("y: expected whole numbers, got values like .0.5", lambda: E.separation(np.zeros((2, 2)), [.5, 1])),
     ("y: expected whole numbers", lambda: E.intra_inter(np.zeros((2, 2)), [np.nan, 1])),
+    (r"^xs: expected real numbers of shape \(None, None\), got complex ones$", lambda: E.mmd(np.ones((9, 2)) * 1j, np.ones((9, 2)))),
+    (r"^xt: expected real numbers of shape \(None, 2\), got complex ones$", lambda: E.domain_distance(np.ones((9, 2)), torch.ones(9, 2) * 1j)),
+    ("^x: expected real numbers", lambda: E.separation(np.ones((2, 2)) * 1j, [0, 1])), ("^y: expected real numbers", lambda: E.intra_inter(np.zeros((2, 2)), np.array([0, 1j]))),
     ("y: expected numbers", lambda: E.intra_inter(np.zeros((2, 2)), ["a", "b"])),
 ]
 

@@ -149,6 +149,7 @@ BAD = [
     ("model: expected one that returns Output", lambda: E.embed(nn.Linear(2, 2), torch.zeros(3, 2))),
     ("every: .*got '5'", lambda: record(training(), (X, Y), "5")),
     ("batch: .*got 0", lambda: E.embed(Net(), X, 0)),
+    ("x: expected a tensor, got list", lambda: E.embed(Net(), [1])), (r"x: expected real numbers \(N, …\), got \(\) of torch.float32", lambda: E.embed(Net(), torch.tensor(1.))),
     ("batch: .*got True", lambda: E.embed(Net(), X, True)),
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from fer_nb.files import append_line, data_file, make_folder, read_csv, read_lines, whole_file, write_csv, write_whole
+from fer_nb.files import append_line, data_file, drop_parts, make_folder, read_csv, read_lines, whole_file, write_csv, write_whole
 
 ROWS = [{"seed": 0, "name": "é\n"}, {"seed": 1, "name": "b"}, {"seed": 2, "name": "c"}]
 
@@ -126,3 +126,43 @@ def test_a_folder_is_made_or_refused(tmp_path, monkeypatch):
     for path in ("file", "file/deeper/still"):
         with pytest.raises(ValueError, match="home: expected a folder, got the file .*file$"): make_folder(tmp_path/path, "home")
     assert (tmp_path/"file").read_text() == "mine"
+
+def test_what_a_killed_writer_left_goes_and_what_is_being_written_stays(tmp_path):
+    for name in (".0badcafe.99999.part", ".mine.part", ".labels.3.part"): (tmp_path/name).write_bytes(b"half")
+    with whole_file(tmp_path/"a.txt") as file:
+        file.write(b"a")
+        write_whole(tmp_path/"b.txt", b"b") # another writer beside it
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".labels.3.part", ".mine.part", "a.txt", "b.txt"] and (tmp_path/"a.txt").read_bytes() == b"a"
+
+KILLED = """
+import sys
+from fer_nb.files import whole_file
+with whole_file(sys.argv[1]) as file:
+    file.write(b"half")
+    file.flush()
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of another kind")
+def test_another_process_keeps_its_part_until_it_is_killed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", KILLED, tmp_path/"a.txt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout.readline() == b"written\n"
+        drop_parts(tmp_path)
+        assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"half"]
+        writer.kill()
+    assert len(list(tmp_path.iterdir())) == 1
+    drop_parts(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+@pytest.mark.skipif(sys.platform == "win32", reason="removes no open file")
+def test_a_part_removed_before_it_was_locked_is_made_anew(tmp_path, monkeypatch):
+    import fer_nb.files as room
+    real, calls = room._lock, []
+    def late(file, wait):
+        calls.append(wait)
+        if len(calls) == 1: os.unlink(file.name) # another writer was quicker
+        return real(file, wait)
+    monkeypatch.setattr(room, "_lock", late)
+    with whole_file(tmp_path/"a.txt") as file: file.write(b"a")
+    assert (tmp_path/"a.txt").read_bytes() == b"a" and calls == [True, True]

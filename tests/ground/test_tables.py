@@ -36,6 +36,10 @@ def test_interval_of_too_few():
 def test_level_is_a_share(level):
     with pytest.raises(ValueError, match="level: expected a finite number above 0 and below 1, got "): interval([1, 2], level)
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf, "2", 1j, None])
+def test_differences_are_finite_numbers(bad):
+    with pytest.raises(ValueError, match="^differences: expected a finite number, got "): interval([1., bad])
+
 def test_paired_takes_the_seeds_that_both_have():
     a, b = {0: 3., 1: 5., 2: 9., 7: 1.}, {0: 2., 1: 3., 2: 5., 3: 0.}
     low, high = ttest_rel([3, 5, 9], [2, 3, 5]).confidence_interval(.9)

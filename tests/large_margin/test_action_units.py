@@ -1,5 +1,6 @@
 "Names of action units, F1, and the readers of OpenFace's and py-feat's files."
 import math
+import warnings
 
 import pytest
 import torch
@@ -129,6 +130,7 @@ BAD = [
     (lambda: au_name("AU0"), "au: .*got 'AU0'"),
     (lambda: f1_per_au(torch.zeros(4), torch.zeros(4)), r"predicted: expected \(N, A\), one column per action unit, as many as in au, got \(4,\)"),
     (lambda: f1_per_au(torch.zeros(4, 2), torch.zeros(4, 3)), r"predicted: .*got \(4, 2\)"),
+    (lambda: f1_per_au(torch.zeros(4, 2), torch.zeros(4, 2) * 1j), "au: expected real numbers, got torch.complex64"),
     (lambda: f1_averages(torch.zeros(3), ["AU1", "AU2"]), r"f1: expected one value for each of the 2 action units, got shape \(3,\)"),
 ]
 
@@ -145,7 +147,7 @@ FILES = [
     ("name,age\nx,3\n", {}, r"path: expected a CSV file of OpenFace \(columns AU01_r …\) or py-feat \(columns AU01 …\), got .* with the columns name, age"),
     (HEAD, {}, "path: expected at least one row below the header, got none"),
     (HEAD + "1, 0, 0, .9, 1, 2.0\n", {}, "line 2 of .*: expected 7 cells as in the header, got 6"),
-    (HEAD + "1, 0, 0, .9, 1, 2.0, 1.0\n2, 0, 0, .9, 1, much, 1.0\n", {}, "AU01_r in line 3 of .*: expected a number, got 'much'"),
+    (HEAD + "1, 0, 0, .9, 1, , 1.0\n2, 0, 0, .9, 1, much, 1.0\n", {}, "AU01_r in line 3 of .*: expected a number, got 'much'"),
     (HEAD + "1, 0, 0, .9, 1, 7.5, 1.0\n", {}, "AU01_r in line 2 of .*: expected a number from 0 to 5, got 7.5"),
     (HEAD + "1, 0, 0, .9, yes, 0.5, 1.0\n", {}, "success in line 2 of .*: expected a number, got 'yes'"),
     (HEAD + "1, 0, 0, .9, 1, 0.5, 1.0\n", dict(aus=["AU9"]), "aus: expected at least one action unit that .* has, got AU9"),
@@ -165,3 +167,24 @@ def test_bad_files_are_named(number, tmp_path):
     path = tmp_path / "bad.csv"
     if content is not None: path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=message): read_aus(path, **arguments)
+
+
+def test_minus_nan_is_a_missing_value_without_a_word(tmp_path):
+    "OpenFace on Windows writes -nan(ind): its issue 301"
+    path = tmp_path / "video.csv"
+    path.write_text(HEAD + "1, 0, 0, -nan(ind), 1, -nan(ind), 1.0\n2, 0, 0, .9, 1, 0.5, NAN(snan)\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = read_aus(path, ["AU1", "AU2"])
+    assert table.au.isnan().tolist() == [[True, False], [False, True]] and table.confidence.isnan().tolist() == [True, False]
+    assert_close(table.au.nan_to_num(9.), torch.tensor([[9., .2], [.1, 9.]]))
+
+
+def test_single_cells_that_make_no_sense_are_missing_and_counted(tmp_path):
+    path = tmp_path / "video.csv"
+    path.write_text(HEAD + "1, 0, 0, .9, 1, 0.5, 1.0\n2, 0, 0, .9, 1, 7.5, 2.0\n3, 0, 0, much, 1, -1, 3.0\n4, 0, 0, .9, 3, 1.0, 4.0\n5, 0, 0, .9, 0, x, x\n")
+    with pytest.warns(UserWarning, match=r"^video.csv: 4 cells .* missing \(the first: AU01_r in line 3 of .*video.csv: expected a number from 0 to 5, got 7.5\)$") as said:
+        table = read_aus(path, ["AU1", "AU2"])
+    assert len(said) == 1 and said[0].filename == __file__ # cells of the failed fifth frame are not read
+    assert_close(table.au.nan_to_num(9.), torch.tensor([[.1, .2], [9., .4], [9., .6], [9., 9.], [9., 9.]])) # success 3 is none
+    assert table.found.tolist() == [True, True, True, False, False] and table.confidence.isnan().tolist() == [False, False, True, False, False]

@@ -97,7 +97,7 @@ def test_damaged_newest_falls_back(tmp_path, damage):
     for step in batches_run(tmp_path):
         if step.n == 8: break
     damage(tmp_path / "step_000000006.pt")
-    (tmp_path / ".step_000000007.pt.99.part").write_bytes(b"half")
+    (tmp_path / ".0badcafe.99.part").write_bytes(b"half")
     with pytest.warns(UserWarning, match="step_000000006.pt cannot be read"): steps = batches_run(tmp_path)
     seen, resumed = finish(steps)
     assert seen[0] == 4 and same(whole, resumed) and len(list(tmp_path.iterdir())) == 2

@@ -75,6 +75,13 @@ def test_score_is_sklearns(pairs):
     (dict(head="prior"), 'prior: expected them for head="prior", got None'),
     (dict(head="prior", prior=[1, 2]), r"prior: expected shape \(3,\), got \(2,\)"),
     (dict(head="prior", prior=[1, 0, 2]), "prior: expected positive numbers"),
+    (dict(head="prior", prior=[1j, 1, 1]), "prior: expected real numbers, got torch.complex64"),
+    (dict(head="prior", prior="abc"), r"prior: expected numbers, got str \("),
+    (dict(head="center", centers=torch.zeros(3, 2) * 1j), "centers: expected real numbers, got torch.complex64"),
+    (dict(x=torch.arange(4) * 1j), r"x: expected real numbers \(N, …\), got \(4,\) of torch.complex64"),
+    (dict(x=torch.tensor(1)), r"x: expected real numbers \(N, …\), got \(\) of torch.int64"),
+    (dict(x=None), "x: expected a tensor, got NoneType"), (dict(y=[0, 1, 2, 1]), "y: expected a tensor, got list"),
+    (dict(y=torch.tensor([0, .5, 1, 2])), r"y: expected labels \(B,\) of dtype int64, got \(4,\) of torch.float32"),
     (dict(batch_size=0), "batch_size: .*got 0"),
     (dict(batch_size=True), "batch_size: .*got True"),
     (dict(batch_size="4"), "batch_size: .*got '4'"),
@@ -97,6 +104,7 @@ def test_score_refuses(y, predicted, k, message):
 
 
 def test_score_refuses_what_are_no_class_numbers():
+    with pytest.raises(ValueError, match="^predicted: expected a tensor, got list"): score(torch.tensor([0, 1]), [0, 1], 3)
     with pytest.raises(ValueError, match=r"y: expected labels \(B,\) of dtype int64, got \(2,\) of torch.float32"): score(torch.zeros(2), torch.tensor([0, 1]), 3)
     with pytest.raises(ValueError, match=r"predicted: expected labels \(B,\) of dtype int64, got \(1, 2\)"): score(torch.tensor([0, 1]), torch.tensor([[0, 1]]), 3)
 
