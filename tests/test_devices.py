@@ -125,7 +125,6 @@ def test_losses_and_their_centers(sim, name):
         assert theirs.device.type == "sim", key
         assert_close(held(theirs), ours)
 
-@pytest.mark.xfail(strict=True, reason="SemiSupervised._on_classes branches on values: three waits a step")
 def test_action_units_wait_for_nothing(sim):
     n = len(EMOTIONET_AUS)
     loss = SemiSupervised(LargeMarginLoss(6, D), pseudo=PseudoEmotions(EMOTIONET_AUS)).to("sim")

@@ -18,8 +18,7 @@ from ..checks import need
 from .center_checks import find_centers, find_in_centers
 from .doctor import _LIMITS, Diagnosis, Finding, _finding, diagnosis
 from .judging import judge
-from .patient import (Call, Look, domain_terms, head_call, leaves, look, parts,
-                                untouched)
+from .patient import Call, Look, domain_terms, head_call, leaves, look, parts, untouched
 from .reversal import Adversary, DomainAdversarial
 from .steps import (Kind, Slopes, Trial, find_direction, find_strength, gradients,
                               kind_of, length, losses_of, slope, spread, try_steps)
@@ -127,6 +126,7 @@ def _wants_wrong(case: Case, call: Call | None) -> bool:
     if at is None or z.dim() < 2 or z.shape[1] <= int(d.max()) or z.shape[1] < 2: return False
     return bool((at[range(len(d)), d] > 0).float().mean() > _LIMITS.sure)
 
+# %% ../../nbs/14_grl/07_batches.ipynb #split-07-7-1c
 def _plain(case: Case, head: Head) -> Callable[[], float]:
     "The domain classifier's loss, computed anew: its cross-entropy, or the domain loss itself."
     sign = -1 if case.loss.item() < 0 and _wants_wrong(case, head.call) else 1
@@ -195,6 +195,7 @@ def _find_detached(case: Case) -> list[Finding]:
     return [_finding("no gradient to the backbone", f"{len(body)} parameter tensors of the model "
                      "want a gradient, but the embedding leaves it without its history")]
 
+# %% ../../nbs/14_grl/07_batches.ipynb #split-07-12-1c
 def _find_silence(case: Case, head: Head, trial: Trial) -> list[Finding]:
     "Does a gradient arrive, at the features and at the domain classifier?"
     call = head.call
@@ -220,6 +221,7 @@ def _find_silence(case: Case, head: Head, trial: Trial) -> list[Finding]:
     return [_finding("λ near 0", f"gradient length {learns:.3g} at the domain classifier, exactly "
                      "0 at the features, though the way is open")]
 
+# %% ../../nbs/14_grl/07_batches.ipynb #split-07-12-2c
 def _find_frozen_head(case: Case) -> list[Finding]:
     "Does a module outside the model answer for every sample, with parameters that cannot learn?"
     inside, n = {id(part) for part in case.model.modules()}, len(case.domains)
@@ -274,6 +276,7 @@ def _moves(model: nn.Module, x: torch.Tensor, change: torch.Tensor, watch: torch
     before, after = embeddings(x), embeddings(other)
     return not torch.allclose(before, after, 1e-4, 1e-5 * float(before.abs().max()))
 
+# %% ../../nbs/14_grl/07_batches.ipynb #split-07-16-1c
 def find_apart(
     model: nn.Module, objective: Callable, batch: tuple, # (x, y, domains)
     domains: torch.Tensor, # (B,)
@@ -334,6 +337,16 @@ def _schedule_says(objective: Any) -> list[Finding]:
     name = "before the first step" if young else "λ near 0"
     return [_finding(name, f"λ is {lambd:.2g} at step {n} of {objective.steps or 'any'}")]
 
+def _limits(case: Case) -> tuple[list[Finding], bool, bool]:
+    "On clamp and schedule; whether they explain a silent domain loss; whether the clamp acts."
+    found, clamped, objective = _schedule_says(case.objective), 0., case.objective
+    quiet = bool(found)
+    if isinstance(objective, DomainAdversarial) and objective.clamp is not None:
+        seen = objective.look(case.batch, case.seen.output)
+        found, clamped = find_clamp(seen) + found, seen.clamped
+    return found, quiet or clamped > _LIMITS.silenced, clamped > 0
+
+# %% ../../nbs/14_grl/07_batches.ipynb #split-07-21-1c
 def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Finding]:
     "All that concerns the domain loss; quiet: a clamp or the schedule explains its silence."
     head, scale = _find_head(case), _class_loss(case)[1]
@@ -355,19 +368,15 @@ def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Findi
     if call and kind and not alone: found += judge(call, head.domains, name)
     return found
 
-# %% ../../nbs/14_grl/07_batches.ipynb #19510d59
-def _wide(value: Any) -> Any:
-    "Short floating-point numbers as float32."
-    short = isinstance(value, torch.Tensor) and value.dtype in (torch.bfloat16, torch.float16)
-    return value.float() if short else value
-
+# %% ../../nbs/14_grl/07_batches.ipynb #split-07-22-1c
 def examine_batch(
     model: nn.Module, objective: Callable, batch: tuple, # (x, y), or (x, y, domains)
     head: Callable | None = None, lambd: float | None = None, term: str | None = None,
     optimizers: Sequence[torch.optim.Optimizer] = (),
 ) -> Diagnosis:
     "The findings on one batch."
-    x, *rest = (_wide(t) for t in batch)
+    short = torch.bfloat16, torch.float16
+    x, *rest = (t.float() if isinstance(t, torch.Tensor) and t.dtype in short else t for t in batch)
     if not any(True for _ in model.parameters()) and x.is_floating_point():
         x = x.detach().clone().requires_grad_() # the pictures stand in for a backbone
     batch = x, *rest
@@ -380,13 +389,9 @@ def examine_batch(
         if broken := _find_infinite(case, weights): return diagnosis(broken)
         z = case.seen.parts.embedding
         found = find_collapse(z) if z is not None else []
-        seen = None
-        if isinstance(objective, DomainAdversarial) and objective.clamp is not None:
-            found += find_clamp(seen := objective.look(batch, case.seen.output))
-        found += (silent := _schedule_says(objective))
-        quiet = bool(silent) or bool(seen and seen.clamped > _LIMITS.silenced)
-        if seen and seen.clamped: lambd = None
-        if case.terms: found += _domain_findings(case, lambd, quiet)
+        limits, quiet, clamped = _limits(case)
+        found += limits
+        if case.terms: found += _domain_findings(case, None if clamped else lambd, quiet)
         found += _find_class_loss(case, *_class_loss(case))
         own = case.own if case.terms else []
         groups = {"backbone": list(case.body.values()), "domain classifier": own}

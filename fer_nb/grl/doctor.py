@@ -91,6 +91,10 @@ ADVICE |= { # about λ, the loss and the training
         "learning rate",
     "optimizer lacks the domain classifier": "hand its parameters to the optimizer, with a "
         "learning rate; build the optimizer after the last layer was exchanged",
+}
+
+# %% ../../nbs/14_grl/02_doctor.ipynb #split-02-11-1
+ADVICE |= { # about the batch, the clamp and the features
     "one domain only": "mix source and target in every batch: with one domain there is nothing to "
         "tell apart",
     "a domain is missing": "draw every batch from all domains, or give the domain classifier no "

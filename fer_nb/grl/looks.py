@@ -26,7 +26,7 @@ __all__ = ['Moment', 'moments', 'adversary_figure']
 class Moment(NamedTuple):
     "One look at a domain-adversarial training."
     n: int # step
-    adversary: Adversary # schedule, detective, gradients
+    adversary: Adversary # schedule, domain classifier, gradients
     proxy_a: float # proxy A-distance between the first domain and the others
     mmd: float # squared maximum mean discrepancy between them
     source: float # accuracy on the first domain

@@ -183,13 +183,13 @@ class DomainClassifier(nn.Module):
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #8c4072cc
 class Adversary(NamedTuple):
-    "What goes on between detective and features on one batch; plain numbers."
+    "What goes on between classifier and features on one batch; plain numbers."
     lambd: float # λ(n) as scheduled
     limit: float # clamp·λ(n), infinite without a clamp
     clamped: float # share of the samples above the limit: they pull no more
     accuracy: float # of the domain classifier
     nll: float # its mean cross-entropy, unclamped
-    plain: float # length of its gradient at the embeddings: the detective's own descent
+    plain: float # length of its gradient at the embeddings: its own descent
     reversed: float # length of the gradient that really reaches the embeddings
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #cea16624
@@ -288,7 +288,7 @@ class DomainAdversarial(_Scheduled):
         alpha: how fast λ grows (Eq. 5); None: λ is `lambd` all the time
         lambd: the λ that is reached
         clamp: limit of each sample's domain loss when λ(n) = 1; None: no limit
-        scales: where λ acts: "reversal" (the detective learns at full speed) or "loss" (Eq. 4)
+        scales: where λ acts: "reversal" (the classifier learns at full speed) or "loss" (Eq. 4)
     Raises: ValueError for settings that make no sense, a batch without domains, or a domain the
         classifier does not know
     Source: domain discrimination, Eqs. 1-6; with scales="reversal", alpha=None: UDAT, Eqs. 7-11"""
@@ -335,5 +335,5 @@ class DomainAdversarial(_Scheduled):
         return {"softmax": softmax, "domain": lambd * domain if self.scales == "loss" else domain}
 
     def look(self, batch: tuple, output: Any) -> Adversary:
-        "Measure schedule, detective and gradients on a batch (x, y, domains); nothing changes."
+        "Measure schedule, classifier and gradients on a batch (x, y, domains); nothing changes."
         return _look(self, batch, output)
