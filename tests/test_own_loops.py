@@ -204,6 +204,34 @@ def test_fully_sharded_with_two_processes(ddp):
     same(first, second)
 
 
+# ---- processes that have nothing to give
+
+def with_an_empty_share(rank):
+    (x, y), criterion = data(0), network().criterion
+    mine = slice(None) if rank == 0 else slice(0)
+    criterion(x[mine, :D], y[mine])
+    return criterion.centers
+
+
+def left_out(rank):
+    "One process trains, the other looks after something else."
+    group = torch.distributed.new_group([0])
+    if rank: return None
+    (x, y), criterion = data(0), DDALoss(K, D, process_group=group)
+    criterion.load_state_dict(network().criterion.state_dict())
+    criterion(x[:, :D], y)
+    return criterion.centers
+
+
+def test_a_process_without_samples_or_without_a_part(ddp):
+    (x, y), criterion = data(0), network().criterion
+    criterion(x[:, :D], y)
+    for centers in ddp(with_an_empty_share): assert_close(centers, criterion.centers)
+    centers, nothing = ddp(left_out)
+    assert nothing is None
+    assert_close(centers, criterion.centers)
+
+
 # ---- the meta device
 
 def made():
