@@ -27,7 +27,7 @@ print("every room imported")
 from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.centers import CenterLoss, IslandLoss
 from fer_nb.dda import DDALoss
-from fer_nb.grl import DomainAdversarial, DomainClassifier
+from fer_nb.grl import DomainAdversarial, DomainClassifier, GradientReversal
 from fer_nb.large_margin import LargeMarginLoss
 from fer_nb.separate_loss import SeparateLoss
 from fer_nb.backbones import Output
@@ -44,15 +44,17 @@ for make in (CenterLoss, IslandLoss, DDALoss, SeparateLoss, LargeMarginLoss):
 head, adversarial = AngularSoftmax(3, 5), DomainAdversarial(DomainClassifier(3), steps=9)
 step(lambda e: torch.nn.functional.cross_entropy(head(e, y), y))
 step(lambda e: sum(adversarial((x, y, y % 2), Output(e, e @ torch.ones(3, 5))).values()))
+step(lambda e: GradientReversal(.3)(e).sum())
 print("one step of each loss")
 
-from fer_nb.embeddings import Run
+from fer_nb.embeddings import Run, project
 from fer_nb.papers import Recipe, recording
-run = recording(Recipe("dda", epochs=1, majority=20)).finish()
+for clip in (5., None): run = recording(Recipe("dda", epochs=1, majority=20, clip=clip)).finish()
+for method in ("tsne", "umap"): project(run, method)
 with tempfile.TemporaryDirectory() as folder:
-    run.save(f"{folder}/run.npz")
+    run.save(f"{folder}/run.npz"), run.to_gif(f"{folder}/run.gif"), run.to_html(f"{folder}/run.html")
     assert (Run.load(f"{folder}/run.npz").embedding() == run.embedding()).all()
-print("a run saved and loaded")
+print("runs recorded, projected, drawn, saved and loaded")
 '''
 
 
