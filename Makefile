@@ -5,10 +5,11 @@
 # make quick ROOM=dda    one changed room: export, its tests, its notebook
 # make sync              rebuild library, page, README and docs/house.md from their sources
 # make lint              style and types
+# make floors            the oldest versions that settings.ini allows, in an environment that is thrown away
 PY := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: lab wmnist test fast quick sync lint browser
+.PHONY: lab wmnist test fast quick sync lint floors browser
 
 lab: .venv/lab.ready
 	.venv/bin/fer_nb lab course
@@ -31,6 +32,9 @@ sync: .venv/dev.ready
 lint: .venv/dev.ready
 	.venv/bin/ruff check
 	.venv/bin/ty check fer_nb --python .venv
+
+floors: .venv/dev.ready
+	$(PY) tools/floors.py
 
 .venv/%.ready: settings.ini setup.py pyproject.toml
 	test -x $(PY) || python3 -m venv .venv

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from floors import floor, requirements
+
 ROOT = Path(__file__).parents[1]
 TREE = ['settings.ini', 'setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', '_quarto.yml', 'fer_nb', 'nbs', 'data_samples', 'tools']
 
@@ -69,6 +71,11 @@ def test_users_are_not_capped(wheel):
         if 'dev' not in extra:
             assert not re.match(r'(nbdev|fastcore|execnb)\b', requirement), line
             assert not re.search(r'<|==|~=', requirement), line
+
+def test_every_dependency_has_a_floor():
+    "`make floors` tries them"
+    wanted = requirements()
+    assert len(wanted) > 10 and not [r.name for r in wanted if floor(r) is None]
 
 def test_unpacked_wheel_works_elsewhere(wheel, tmp_path):
     done = python(f'''
