@@ -18,10 +18,10 @@ wmnist: .venv/lab.ready
 	.venv/bin/fer_nb wmnist --out runs/wmnist
 
 test: .venv/dev.ready browser
-	$(PY) -m pytest -n logical
+	$(PY) -m pytest -n logical --dist worksteal
 
 fast: .venv/dev.ready
-	$(PY) -m pytest -n logical -m "not browser and not notebooks"
+	$(PY) -m pytest -n logical --dist worksteal -m "not browser and not notebooks"
 
 quick: .venv/dev.ready
 	$(PY) tools/quick.py $(ROOM)
