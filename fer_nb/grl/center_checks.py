@@ -137,7 +137,7 @@ def find_in_centers(
     "What is wrong with the class centers; nothing where there are none."
     y, found = batch[1] if len(batch) > 1 else None, []
     whole = isinstance(y, torch.Tensor) and y.dim() == 1 and not y.is_floating_point()
-    if not whole or len(y) == 0: return []
+    if not whole or not (y >= 0).any(): return []
     with untouched(model, objective, training=True):
         first = look(model, objective, batch)
         centers = find_centers(model, first, objective, int(y.max()) + 1)

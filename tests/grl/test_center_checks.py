@@ -8,7 +8,7 @@ from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.centers import CenterLoss, IslandLoss
 from fer_nb.dda import DDALoss
 from fer_nb.grl import doctor
-from fer_nb.grl.center_checks import find_centers, find_collapsed_centers, find_minority_collapse, find_scale
+from fer_nb.grl.center_checks import find_centers, find_collapsed_centers, find_in_centers, find_minority_collapse, find_scale
 from fer_nb.grl.patient import look
 from fer_nb.large_margin import LargeMarginLoss
 from fer_nb.separate_loss import SeparateLoss
@@ -112,3 +112,7 @@ def rare(n, right_rare, right_common, angle):
 
 @pytest.mark.parametrize('n, right_rare, right_common, angle, found', [(10, 0., 1., 5., True), (11, 0., 1., 5., False), (10, .1, .8, 5., True), (10, .3, .8, 5., False), (10, 0., .78, 5., False), (10, 0., 1., 20., True), (10, 0., 1., 120., False)])
 def test_minority_collapse(n, right_rare, right_common, angle, found): assert bool(find_minority_collapse(*rare(n, right_rare, right_common, angle))) == found
+
+def test_a_batch_without_labels_says_nothing_of_classes(small):
+    assert find_in_centers(small, Objective(center=(CenterLoss(3, 8), .1)), (X, torch.full_like(Y, -1))) == []
+    assert find_in_centers(small, Objective(), (X, Y[:0])) == []
