@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .centers.loss import _unit
+from .centers.loss import _unit, _widened
 from .checks import need, number, tensor, whole
 from .plots import color, figure
 from .targets import read_targets
@@ -25,21 +25,6 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['angular_logits', 'AngularSoftmax', 'AngleMap', 'contested', 'angle_figure', 'udat_as']
-
-# %% ../nbs/15_angular_softmax.ipynb #1439762d
-def _check(
-    x: torch.Tensor, # features (B, d)
-    weight: torch.Tensor, # class vectors (K, d)
-) -> tuple[torch.Tensor, torch.Tensor]: # x and weight in a common dtype, at least float32
-    "Check the tensors and widen low precision."
-    for name, t, shape in (("x", x, ("B", "d")), ("weight", weight, ("K", "d"))):
-        tensor(name, t, shape, floating=True)
-    need(0 not in weight.shape, "weight", "at least one row and one column",
-         f"shape {tuple(weight.shape)}")
-    d = weight.shape[1]
-    need(x.shape[1] == d, "x", f"features of the class vectors' dimension {d}", x.shape[1])
-    dtype = torch.promote_types(torch.promote_types(x.dtype, weight.dtype), torch.float32)
-    return x.to(dtype), weight.to(dtype)
 
 # %% ../nbs/15_angular_softmax.ipynb #261c855d
 def _check_settings(
@@ -81,7 +66,7 @@ def angular_logits(
     Raises: ValueError naming the argument; labels are checked on the CPU only
     Source: Takashima et al. 2021, Eqs. 13 to 16; Deng et al. 2019"""
     _check_settings(s, m)
-    x, weight = _check(x, weight)
+    x, weight = _widened(x, weight, "weight", "features of the class vectors' dimension")
     u, w = _unit(x)[0], _unit(weight)[0]
     with torch.autocast(x.device.type, enabled=False): logits = F.linear(s * u, w)
     if y is None: return logits

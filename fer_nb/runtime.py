@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 # %% auto #0
-__all__ = ['evaluating', 'random_state', 'set_random_state', 'processes', 'rank', 'first_process',
-           'sum_over_processes', 'torch_threads']
+__all__ = ['evaluating', 'learning', 'saved_since', 'random_state', 'set_random_state', 'processes',
+           'rank', 'first_process', 'sum_over_processes', 'torch_threads']
 
 # %% ../nbs/00_ground/02_runtime.ipynb #1fa44c4c
 @contextmanager
@@ -31,6 +31,23 @@ def evaluating(
         with torch.no_grad(): yield
     finally:
         for part, mode in modes: part.training = mode
+
+# %% ../nbs/00_ground/02_runtime.ipynb #5e1f0a02
+def learning(
+    module: nn.Module, # whose forward pass it is
+) -> bool:
+    "Whether a forward pass belongs to a training: in training mode, with gradients."
+    return module.training and torch.is_grad_enabled()
+
+# %% ../nbs/00_ground/02_runtime.ipynb #5e1f0a05
+def saved_since(
+    module: nn.Module, # whose buffer it is
+    name: str, # of the buffer
+) -> None:
+    "Let states of a time when the buffer was not saved load: they leave it as it is."
+    def keep(module: nn.Module, state: dict, prefix: str, *rest: Any) -> None:
+        state.setdefault(f"{prefix}{name}", getattr(module, name))
+    module.register_load_state_dict_pre_hook(keep)
 
 # %% ../nbs/00_ground/02_runtime.ipynb #274b94ff
 def random_state() -> dict[str, Any]: # of plain numbers and tensors

@@ -85,17 +85,18 @@ class Targets(_PerClass):
     def reduce(self,
         values: torch.Tensor, # one per sample (B,)
         reduction: str = "mean", # "mean", "sum" or "none"
-        between: torch.Tensor | float = 0., # a part of the loss that belongs to no sample
+        between: torch.Tensor | None = None, # a part of the loss that belongs to no sample
     ) -> torch.Tensor: # scalar, or (B,) for "none"
         """The batch's value, as `torch.nn.CrossEntropyLoss` makes it; 0 where nothing counts.
 
         Raises: ValueError for another reduction"""
         choice("reduction", reduction, REDUCTIONS)
         values = values * self.w
-        if reduction == "none": return values + self.w * between
-        if reduction == "sum": return values.sum() + self.w.sum() * between
+        if between is not None and reduction != "mean": values = values + self.w * between
+        if reduction == "none": return values
+        if reduction == "sum": return values.sum()
         mean = values.sum() / self.safe_count()
-        return mean if isinstance(between, float) and between == 0 else mean + between
+        return mean if between is None else mean + between
 
     def safe_count(self) -> torch.Tensor: # 0-d
         "What the mean divides by; next to nothing, not 0, where nothing counts."

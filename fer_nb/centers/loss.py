@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..checks import choice, need, number, tensor, whole
-from ..runtime import processes, sum_over_processes
+from ..runtime import learning, processes, sum_over_processes
 from ..targets import REDUCTIONS, ClassWords, Targets, check_weight, read_targets
 
 if TYPE_CHECKING: from typing_extensions import Unpack
@@ -24,6 +24,20 @@ __all__ = ['read_batch', 'center_loss', 'class_sums', 'center_sums', 'damped_mea
            'CenterLoss', 'IslandLoss']
 
 # %% ../../nbs/10_centers/00_loss.ipynb #559a1037
+def _widened(
+    x: torch.Tensor, # embeddings (B, d)
+    c: torch.Tensor, # a vector per class (K, d)
+    name: str = "c", # of the latter
+    fits: str = "embeddings of the centers' dimension", # what x is to hold
+) -> tuple[torch.Tensor, torch.Tensor]: # both in a common dtype, at least float32
+    "Check embeddings and class vectors, and widen low precision to float32."
+    for given, t, shape in (("x", x, ("B", "d")), (name, c, ("K", "d"))):
+        tensor(given, t, shape, floating=True)
+    need(0 not in c.shape, name, "at least one row and one column", f"shape {tuple(c.shape)}")
+    need(x.shape[1] == c.shape[1], "x", f"{fits} {c.shape[1]}", x.shape[1])
+    dtype = torch.promote_types(torch.promote_types(x.dtype, c.dtype), torch.float32)
+    return x.to(dtype), c.to(dtype)
+
 def read_batch(
     x: torch.Tensor, # embeddings (B, d)
     y: torch.Tensor, # labels (B,), or probabilities (B, K)
@@ -34,14 +48,8 @@ def read_batch(
     """Check the tensors every center-based loss takes, and widen low precision to float32.
 
     Raises: ValueError for a wrong shape or dtype, and see targets.read_targets"""
-    for name, t, shape in (("x", x, ("B", "d")), ("c", c, ("K", "d"))):
-        tensor(name, t, shape, floating=True)
-    need(0 not in c.shape, "c", "at least one row and one column", f"shape {tuple(c.shape)}")
-    need(x.shape[1] == c.shape[1], "x", f"embeddings of the centers' dimension {c.shape[1]}",
-         x.shape[1])
-    dtype = torch.promote_types(torch.promote_types(x.dtype, c.dtype), torch.float32)
-    x = x.to(dtype)
-    return x, c.to(dtype), read_targets(y, x, len(c), weight, ignore_index)
+    x, c = _widened(x, c)
+    return x, c, read_targets(y, x, len(c), weight, ignore_index)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #9edbb5dc
 def _half_squares(
@@ -248,8 +256,7 @@ class _Moving(_Centers):
     @property
     def moving(self) -> bool:
         "Whether a forward pass moves the centers."
-        learned = isinstance(self.centers, nn.Parameter)
-        return self.training and torch.is_grad_enabled() and not learned
+        return learning(self) and not isinstance(self.centers, nn.Parameter)
 
     @torch.no_grad()
     def move(self,
@@ -326,7 +333,7 @@ class MovingCenters(_Moving):
     ) -> torch.Tensor: # scalar, or (B,) for reduction="none"
         "The loss with the centers c(t); in training they then move to c(t+1)."
         x, c, targets = read_batch(x, y, self.current(), self.weight, self.ignore_index)
-        if self.training and torch.is_grad_enabled(): targets = targets.together(self.process_group)
+        if learning(self): targets = targets.together(self.process_group)
         loss, sums = self.parts(x, c, targets)
         if self.moving: self.move(self.rule, loss, *sums())
         return loss

@@ -126,7 +126,7 @@ def _wants_wrong(case: Case, call: Call | None) -> bool:
     if at is None or z.dim() < 2 or z.shape[1] <= int(d.max()) or z.shape[1] < 2: return False
     return bool((at[range(len(d)), d] > 0).float().mean() > _LIMITS.sure)
 
-# %% ../../nbs/14_grl/07_batches.ipynb #split-07-7-1c
+# %% ../../nbs/14_grl/07_batches.ipynb #81da5940
 def _plain(case: Case, head: Head) -> Callable[[], float]:
     "The domain classifier's loss, computed anew: its cross-entropy, or the domain loss itself."
     sign = -1 if case.loss.item() < 0 and _wants_wrong(case, head.call) else 1
@@ -195,7 +195,7 @@ def _find_detached(case: Case) -> list[Finding]:
     return [_finding("no gradient to the backbone", f"{len(body)} parameter tensors of the model "
                      "want a gradient, but the embedding leaves it without its history")]
 
-# %% ../../nbs/14_grl/07_batches.ipynb #split-07-12-1c
+# %% ../../nbs/14_grl/07_batches.ipynb #d6b29e8b
 def _find_silence(case: Case, head: Head, trial: Trial) -> list[Finding]:
     "Does a gradient arrive, at the features and at the domain classifier?"
     call = head.call
@@ -221,7 +221,7 @@ def _find_silence(case: Case, head: Head, trial: Trial) -> list[Finding]:
     return [_finding("λ near 0", f"gradient length {learns:.3g} at the domain classifier, exactly "
                      "0 at the features, though the way is open")]
 
-# %% ../../nbs/14_grl/07_batches.ipynb #split-07-12-2c
+# %% ../../nbs/14_grl/07_batches.ipynb #95f1ed45
 def _find_frozen_head(case: Case) -> list[Finding]:
     "Does a module outside the model answer for every sample, with parameters that cannot learn?"
     inside, n = {id(part) for part in case.model.modules()}, len(case.domains)
@@ -276,7 +276,7 @@ def _moves(model: nn.Module, x: torch.Tensor, change: torch.Tensor, watch: torch
     before, after = embeddings(x), embeddings(other)
     return not torch.allclose(before, after, 1e-4, 1e-5 * float(before.abs().max()))
 
-# %% ../../nbs/14_grl/07_batches.ipynb #split-07-16-1c
+# %% ../../nbs/14_grl/07_batches.ipynb #430286f6
 def find_apart(
     model: nn.Module, objective: Callable, batch: tuple, # (x, y, domains)
     domains: torch.Tensor, # (B,)
@@ -346,7 +346,7 @@ def _limits(case: Case) -> tuple[list[Finding], bool, bool]:
         found, clamped = find_clamp(seen) + found, seen.clamped
     return found, quiet or clamped > _LIMITS.silenced, clamped > 0
 
-# %% ../../nbs/14_grl/07_batches.ipynb #split-07-21-1c
+# %% ../../nbs/14_grl/07_batches.ipynb #edf2490a
 def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Finding]:
     "All that concerns the domain loss; quiet: a clamp or the schedule explains its silence."
     head, scale = _find_head(case), _class_loss(case)[1]
@@ -368,7 +368,7 @@ def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Findi
     if call and kind and not alone: found += judge(call, head.domains, name)
     return found
 
-# %% ../../nbs/14_grl/07_batches.ipynb #split-07-22-1c
+# %% ../../nbs/14_grl/07_batches.ipynb #b42e5e9b
 def examine_batch(
     model: nn.Module, objective: Callable, batch: tuple, # (x, y), or (x, y, domains)
     head: Callable | None = None, lambd: float | None = None, term: str | None = None,

@@ -93,7 +93,7 @@ ADVICE |= { # about λ, the loss and the training
         "learning rate; build the optimizer after the last layer was exchanged",
 }
 
-# %% ../../nbs/14_grl/02_doctor.ipynb #split-02-11-1
+# %% ../../nbs/14_grl/02_doctor.ipynb #14ba2cbc
 ADVICE |= { # about the batch, the clamp and the features
     "one domain only": "mix source and target in every batch: with one domain there is nothing to "
         "tell apart",

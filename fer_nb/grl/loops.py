@@ -101,13 +101,13 @@ def _same_rows(outputs: list[torch.Tensor], x: torch.Tensor) -> slice | None:
                 and torch.equal(torch.cat(some), x): return slice(i, i + n)
     return None
 
-# %% ../../nbs/14_grl/09_loops.ipynb #split-09-8-1c
+# %% ../../nbs/14_grl/09_loops.ipynb #03d8ec77
 def _which(asked: list[tuple], answers: torch.Tensor) -> int:
     "Which call of the domain classifier gave these answers; the last, if they are worked on."
     def same(t): return t.numel() == answers.numel() and torch.equal(t.flatten(), answers.flatten())
     return next((i for i, call in reversed([*enumerate(asked)]) if same(call[2])), -1)
 
-# %% ../../nbs/14_grl/09_loops.ipynb #split-09-8-2c
+# %% ../../nbs/14_grl/09_loops.ipynb #019d2bd0
 def _again(w: Watched, loss: _Loss) -> Callable[[], float] | None:
     "The domain classifier's loss, computed anew from this step's pictures; None: it cannot be."
     calls, which = list(w.calls), _which(w.asked, loss.answers)
@@ -127,7 +127,7 @@ def _again(w: Watched, loss: _Loss) -> Callable[[], float] | None:
         return losses_of(out, loss.target.long())[loss.kind](out).item()
     return value
 
-# %% ../../nbs/14_grl/09_loops.ipynb #split-09-8-3c
+# %% ../../nbs/14_grl/09_loops.ipynb #91fca953
 def _try(w: Watched, loss: _Loss) -> None:
     "Take a trial step, unless the loop leaves no way to."
     known, total = leaves(loss.value), loss.value.mean()
@@ -164,7 +164,7 @@ class _Listens(TorchFunctionMode):
             _heard(self.w, _Loss(value, answers, target.reshape(-1), func.__name__))
         return value
 
-# %% ../../nbs/14_grl/09_loops.ipynb #split-09-10-1c
+# %% ../../nbs/14_grl/09_loops.ipynb #1a2a8aa7
 def _heard(w: Watched, loss: _Loss) -> None:
     "Take note of a domain loss."
     if loss.name == "cross_entropy" and are_probabilities(loss.answers.detach()): w.twice = True
@@ -178,7 +178,7 @@ def _heard(w: Watched, loss: _Loss) -> None:
                                 for a, b in zip(at, more)]
     elif w.steps % w.every == 0 and w.asked: _try(w, loss)
 
-# %% ../../nbs/14_grl/09_loops.ipynb #split-09-10-2c
+# %% ../../nbs/14_grl/09_loops.ipynb #f7ba05d5
 def _stepped(w: Watched, optimizer: torch.optim.Optimizer) -> None:
     "Before the optimizer's step: what the losses and gradients of this step were."
     if all(optimizer is not o for o in w.optimizers): w.optimizers.append(optimizer)
@@ -196,7 +196,7 @@ def _stepped(w: Watched, optimizer: torch.optim.Optimizer) -> None:
     w.steps += 1
     w._new_step()
 
-# %% ../../nbs/14_grl/09_loops.ipynb #split-09-10-3c
+# %% ../../nbs/14_grl/09_loops.ipynb #95415d00
 def _weigh(w: Watched, slopes: Slopes, own: list, at: list) -> None:
     "The slopes, with the sign and weight that the loop has given to its loss since."
     pairs = [(p.grad, g) for p, g in zip(own, at) if p.grad is not None and g is not None]
@@ -220,7 +220,7 @@ def _normalized(w: Watched, module: nn.Module, x: torch.Tensor) -> None:
     rows = x.detach().float().flatten(2).mean(2) if x.dim() > 2 else x.detach().float()
     w.means.setdefault(id(module), []).append((rows.mean(0), rows.var(0), len(rows)))
 
-# %% ../../nbs/14_grl/09_loops.ipynb #split-09-11-1c
+# %% ../../nbs/14_grl/09_loops.ipynb #8547d53a
 @contextmanager
 def watch(
     model: nn.Module, # the network, or its feature extractor

@@ -16,7 +16,7 @@ from torch import nn
 
 from ..centers.loss import _snapshot
 from ..checks import choice, need, number, tensor, whole
-from ..runtime import evaluating
+from ..runtime import evaluating, learning, saved_since
 from ..targets import read_targets
 
 # %% auto #0
@@ -64,10 +64,6 @@ def grad_reverse(
     return _Reverse.apply(x, _strength(lambd, x.device))
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #09588aae
-def _keep_strength(layer: nn.Module, state: dict, prefix: str, *rest: Any) -> None:
-    "A state of a time when λ was not saved leaves it as it is."
-    state.setdefault(f"{prefix}_lambd", layer._lambd)
-
 class GradientReversal(nn.Module):
     """The mirror as a layer; `layer.lambd = 0.3` changes its strength, which is saved in the
     `state_dict`.
@@ -82,7 +78,7 @@ class GradientReversal(nn.Module):
         super().__init__()
         self.initial = number("lambd", lambd)
         self.register_buffer("_lambd", _strength(self.initial, None))
-        self.register_load_state_dict_pre_hook(_keep_strength)
+        saved_since(self, "_lambd")
 
     def reset_parameters(self) -> None:
         "λ as it was given."
@@ -263,7 +259,7 @@ class _Scheduled(nn.Module):
 
     def count(self) -> None:
         "A forward pass in training."
-        if self.training and torch.is_grad_enabled() and not self._follows: self.n += 1
+        if learning(self) and not self._follows: self.n += 1
 
     def schedule(self) -> tuple[torch.Tensor, torch.Tensor]: # 0-d, 0-d
         "λ(n) and the limit at this step."
@@ -327,7 +323,7 @@ class DomainAdversarial(_Scheduled):
         nll, logits = self.domain_nll(mirrored, domains), output.logits
         labeled = read_targets(y, logits, logits.shape[1], ignore_index=-1)
         everyone = read_targets(domains, nll, self.classifier.num_domains)
-        if self.training and torch.is_grad_enabled():
+        if learning(self):
             labeled, everyone = labeled.together(), everyone.together()
         softmax = labeled.reduce(F.cross_entropy(logits, labeled.y, reduction="none"))
         domain = everyone.reduce(_clamp_losses(nll, limit))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from ..checks import choice, need, number
 from .action_units import _au_names
+from ..runtime import saved_since
 
 # %% auto #0
 __all__ = ['PSEUDO_EMOTIONS', 'TABLES', 'PseudoClass', 'PseudoEmotions']
@@ -63,10 +64,6 @@ def _memberships(aus: tuple[str, ...], table: str) -> torch.Tensor: # (A, K) of 
     return part.float()
 
 # %% ../../nbs/13_large_margin/02_pseudo_emotions.ipynb #158cc333
-def _keep_table(scores: nn.Module, state: dict, prefix: str, *rest: Any) -> None:
-    "A state of a time when the table was not saved leaves it as it is."
-    state.setdefault(f"{prefix}part", scores.part)
-
 class PseudoEmotions(nn.Module):
     """Scores of emotions: the mean intensity of their action units, as far as those are available.
 
@@ -94,7 +91,7 @@ class PseudoEmotions(nn.Module):
         self.aus, self.emotions = _au_names(aus), tuple(TABLES[table])
         self.least, self.lead = number("least", least, 0), number("lead", lead, 0)
         self.register_buffer("part", _memberships(self.aus, table))
-        self.register_load_state_dict_pre_hook(_keep_table)
+        saved_since(self, "part")
 
     def reset_parameters(self) -> None:
         "The table again."

@@ -13,7 +13,8 @@ from torch import nn
 
 from ..checks import need, number, whole
 from .pseudo_emotions import PseudoEmotions
-from ..runtime import processes, sum_over_processes
+from ..runtime import learning, processes, sum_over_processes
+from ..targets import read_targets
 
 if TYPE_CHECKING: from fer_nb.backbones import Output
 
@@ -71,15 +72,16 @@ def _decision_loss(
         need(y.is_floating_point() and y.shape == logits.shape, "y",
              f"intensities {tuple(logits.shape)}, NaN for unlabeled", got)
         known = ~y.isnan()
-        wrong = (torch.where(known, logits, 0) - torch.where(known, y, 0)).square()
+        wrong = (torch.where(known, logits, 0) - torch.where(known, y, 0)).square().flatten()
+        targets = read_targets(known.flatten().long() - 1, wrong, 1, ignore_index=-1)
     else:
         need(y.dtype == torch.int64 and y.ndim == 1, "y",
              "labels (B,), int64, −1 for unlabeled", got)
         known = y >= 0
-        wrong = F.cross_entropy(logits, y, ignore_index=-1, reduction="none")
-    count = known.sum().to(wrong.dtype)
-    if together: count, = sum_over_processes(count / processes())
-    return wrong.sum() / torch.where(count > 0, count, 1.), known
+        targets = read_targets(y, logits, logits.shape[1], ignore_index=-1)
+        wrong = F.cross_entropy(logits, targets.y, reduction="none")
+    if together: targets = targets.together()
+    return targets.reduce(wrong), known
 
 # %% ../../nbs/13_large_margin/03_semi_supervised.ipynb #653b6d2c
 class SemiSupervised(_Balance):
@@ -138,8 +140,7 @@ class SemiSupervised(_Balance):
     ) -> dict[str, torch.Tensor]: # the two losses, weighted; their sum is the total
         "The losses; in training the running means, and the margin's centers, move."
         y, x, logits = batch[1], output.embedding, output.logits
-        together = self.training and torch.is_grad_enabled()
-        supervised, known = _decision_loss(y, logits, self.pseudo is not None, together)
+        supervised, known = _decision_loss(y, logits, self.pseudo is not None, learning(self))
         margin = self._on_classes(x, self.classes(y, logits))
         floor = getattr(self.margin, "floor", 0.)
         if self.training: self._count(supervised, margin.float() - floor, known.any())
