@@ -143,7 +143,7 @@ class SemiSupervised(_Balance):
         supervised, known = _decision_loss(y, logits, self.pseudo is not None, learning(self))
         margin = self._on_classes(x, self.classes(y, logits))
         floor = getattr(self.margin, "floor", 0.)
-        if self.training: self._count(supervised, margin.float() - floor, known.any())
+        if learning(self): self._count(supervised, margin.float() - floor, known.any())
         name = "softmax" if self.pseudo is None else "mse"
         return {name: supervised, "margin": self.lam().to(margin.dtype) * margin}
 

@@ -263,6 +263,21 @@ def test_two_processes_balance_like_one(ddp):
     assert first["alone"][0]["margin"] == 0 and whole != 0
 
 
+def test_looking_without_gradients_moves_nothing():
+    "The usual validation loop leaves the objective in training mode"
+    objective = SemiSupervised(LargeMarginLoss(6, 3), fade=9)
+    batch, output = (torch.zeros(4, 3), torch.tensor([0, 1, -1, 2])), Output(torch.randn(4, 3), torch.randn(4, 6))
+    before = {k: v.clone() for k, v in objective.state_dict().items()}
+    with torch.no_grad(): objective(batch, output)
+    assert all(torch.equal(v, before[k]) for k, v in objective.state_dict().items())
+    objective(batch, output)
+    assert objective.n == 1 and not torch.equal(objective.means, before["means"])
+
+def test_a_label_out_of_range_is_named():
+    with pytest.raises(ValueError, match="y: expected labels from 0 to 5, got 0 to 6"):
+        SemiSupervised(LargeMarginLoss(6, 3))((torch.zeros(2, 3), torch.tensor([6, -1])), Output(torch.zeros(2, 3), torch.zeros(2, 6)))
+
+
 # ---- bad input
 
 X, Y = torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64)
