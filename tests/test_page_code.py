@@ -118,6 +118,15 @@ def test_sources_need_nothing_from_outside():
     for path in SOURCES:
         for where in re.findall(r'^import [^;]*? from "(.*?)";|@import|url\(', path.read_text(encoding='utf-8'), re.M): assert where.startswith('.') and (path.parent/where).exists(), path
 
+def test_every_text_of_a_source_comes_whole():
+    "The minifier knows no template inside a template, and would take the spaces out of it"
+    scripts = ''.join(map(bundle.joined, bundle.SCRIPTS))
+    for path in SOURCES:
+        if path.suffix != '.js': continue
+        code = re.sub(r'/\*[\s\S]*?\*/|//.*', '', bundle.IMPORT.sub('', path.read_text(encoding='utf-8')))
+        assert not re.search(r'`[^`]*\$\{[^}`]*`', code), f'{path.name}: a template inside a template'
+        for text in re.findall(r'`[^`\n]*`|"(?:[^"\\\n]|\\.)*"', code): assert text in scripts, (path.name, text)
+
 def test_no_text_of_a_source_goes_over_lines():
     "`bundle` joins lines"
     for path in SOURCES:

@@ -266,7 +266,8 @@ export class Panel {
       rare = percent(mean(few)),
       step = whole(frame.step);
     const of = run.total ? ` / ${whole(run.total)}` : "";
-    setText(this.figures, `mean ${all}${few.length ? ` · minority${MARK} ${rare}` : ""}`);
+    const also = few.length ? ` · minority${MARK} ${rare}` : "";
+    setText(this.figures, `mean ${all}${also}`);
     setText(this.step, `step ${step}${of} · epoch ${frame.epoch}`);
     this.summary = `${run.name || "run"} at step ${step}: mean recall ${all}`;
     if (few.length) this.summary += `, minority classes ${rare}`;
