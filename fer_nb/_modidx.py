@@ -703,6 +703,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                               'fer_nb/embeddings/run.py'),
                                        'fer_nb.embeddings.run._class_names': ( '06_embeddings/run.html#_class_names',
                                                                                'fer_nb/embeddings/run.py'),
+                                       'fer_nb.embeddings.run._class_points': ( '06_embeddings/run.html#_class_points',
+                                                                                'fer_nb/embeddings/run.py'),
                                        'fer_nb.embeddings.run._drawn_along': ( '06_embeddings/run.html#_drawn_along',
                                                                                'fer_nb/embeddings/run.py'),
                                        'fer_nb.embeddings.run._frame_number': ( '06_embeddings/run.html#_frame_number',

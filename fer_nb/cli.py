@@ -72,7 +72,7 @@ def _write_race(out: Path, recipes: list) -> str:
     from fer_nb.papers import movie_path
     runs = [Run.load(p) for r in recipes if (p := movie_path(out, r)).exists()]
     if not runs: return ""
-    for run in runs: run.readout = "center" if run.centers else "linear"
+    for run in runs: run.readout = "center" # like with like
     runs[0].to_html(out/"race.html", *runs[1:4])
     runs[0].to_gif(out/"race.gif", *runs[1:4])
     return ", race.html, race.gif"

@@ -131,5 +131,17 @@ def test_dark_light_narrow_and_names(room):
     assert page.locator(".fsc[role=group][aria-label]").count() == 1 and page.locator(".fsc-table[aria-label]").count() == 3 and page.locator(".fsc-verdict[role=status]").count() == 3
 
 
+@pytest.mark.parametrize("width, height", [(1280, 800), (1920, 1080)])
+def test_face_sliders_and_scores_fit_one_screen(room, width, height):
+    page, before = room.page, room.page.viewport_size
+    page.set_viewport_size(dict(width=width, height=height))
+    page.wait_for_function(f"() => innerWidth === {width}")
+    page.wait_for_timeout(300)
+    high, room_for_it = page.evaluate("""() => [document.querySelector('.fsc').getBoundingClientRect().bottom - document.querySelector('.fst').getBoundingClientRect().top,
+        document.querySelector('.jp-WindowedPanel-outer').clientHeight]""")
+    page.set_viewport_size(before)
+    assert high <= room_for_it
+
+
 def test_the_console_stayed_silent(room):
     assert room.errors == []

@@ -118,6 +118,7 @@ def test_pictures_of_actions_switch_them(room):
 
 def test_expressions_draw_variations_and_the_average(room):
     page, drawn = room.page, []
+    page.get_by_label("variation").check()
     for _ in range(2):
         chip(page, "surprise").click()
         wait_studio(page, "s.expression === 'surprise'")
@@ -128,12 +129,11 @@ def test_expressions_draw_variations_and_the_average(room):
     chip(page, "sadly angry").click(modifiers=["Shift"])
     calm(page)
     average = state(page)["au"][0]
-    page.get_by_label("average").check()
+    page.get_by_label("variation").uncheck()
     chip(page, "neutral").click()
     calm(page)
     assert not any(state(page)["au"][0])
-    chip(page, "sadly angry").click()
-    page.get_by_label("average").uncheck()
+    chip(page, "sadly angry").click()                                                        # the average, unless asked
     calm(page)
     assert state(page)["au"][0] == average and average[AU_NAMES.index("AU4")] > 0.4
     slider(page, "AU1").fill("0.3")                                                          # by hand: no longer that expression
@@ -293,6 +293,17 @@ def test_dark_and_light(room):
 
 def test_narrow_and_wide(room):
     for width in (380, 700, 1100): assert sticking_out(room.page, ".fst", width) == [], width
+
+
+@pytest.mark.parametrize("width, height, columns", [(1280, 800, 2), (1920, 1080, 3)])
+def test_face_and_sliders_fit_one_screen_and_no_name_is_cut(room, width, height, columns):
+    page, before = room.page, room.page.viewport_size
+    page.set_viewport_size(dict(width=width, height=height))
+    page.wait_for_function(f"""() => new Set([...document.querySelectorAll('.fst-row')].map(e => e.getBoundingClientRect().x)).size === {columns}""")
+    studio, room_for_it = (page.evaluate(f"() => document.querySelector('{q}').clientHeight") for q in (".fst", ".jp-WindowedPanel-outer"))
+    cut = page.evaluate("() => [...document.querySelectorAll('.fst-name, .fst-name *')].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map(e => e.textContent)")
+    page.set_viewport_size(before)
+    assert studio <= room_for_it and cut == []
 
 
 def test_page_opened_anew_shows_the_same_face(room):

@@ -50,8 +50,9 @@ def _literal(name: str) -> str:
     return _one_line(name).replace("$", r"\$")
 
 def _caption(run: Run, i: int) -> str:
-    readout = " by nearest center" * _by_center(run)
-    return f"step {run.steps[i]} · {run.accuracy(i):.1%} correct{readout}"
+    nearest = "nearest center" if run.centers else "nearest class mean"
+    readout = nearest if _by_center(run) else "linear head"
+    return f"step {run.steps[i]} · {run.accuracy(i):.1%} correct by {readout}"
 
 # %% ../../nbs/06_embeddings/04_pictures.ipynb #41ec9c37
 GRAY = "#7d8590" # readable on white and on black

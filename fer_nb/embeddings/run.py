@@ -290,19 +290,27 @@ def _check_flat(runs: Sequence[Run]) -> None:
              f"the same class names in all runs ({runs[0].class_names})", run.class_names)
 
 # %% ../../nbs/06_embeddings/00_run.ipynb #fd325b63
-def _by_center(run: Run) -> bool: return run.readout == "center" and bool(run.centers)
+def _by_center(run: Run) -> bool: return run.readout == "center"
+
+def _class_points(run: Run, i: int) -> np.ndarray:
+    "The centers (K, 2), or the means of the watched points; far away for a class without points."
+    if run.centers: return run.centers[i]
+    x, far = run.embedding(i), np.full(run.d, np.inf, np.float32)
+    own = [x[run.labels == k] for k in range(len(run.class_names))]
+    return np.stack([points.mean(0) if len(points) else far for points in own])
 
 def regions(
     run: Run,
     i: int, # number of a frame
     z: np.ndarray, # positions (M, 2)
 ) -> np.ndarray | None: # classes (M,), or None if the run has neither head nor centers
-    "The readout's answer at `z`: the linear head's argmax of W z + b, or the nearest center."
+    """The readout's answer at `z`: the linear head's argmax of W z + b, or the nearest center (the
+    nearest class mean in a run without centers)."""
     i = _frame_number(run, i)
     if run.head and not _by_center(run):
         return (z @ run.head[i].T + (run.biases[i] if run.biases else 0)).argmax(1)
-    if run.centers: return np.square(z[:, None] - run.centers[i]).sum(2).argmin(1)
-    return None
+    if not run.centers and not _by_center(run): return None
+    return np.square(z[:, None] - _class_points(run, i)).sum(2).argmin(1)
 
 def recalls(
     run: Run,

@@ -151,6 +151,7 @@ def _score_studio() -> type:
             self.studio, self.scores = Face(sitting), Scores()
             self.model, self.tables = model, tables
             super().__init__([self.studio, self.scores])
+            self.studio.add_class("fst-compact") # face, sliders and scores fit one screen
             self.studio.drawn = self._follow
             self.studio.observe(self._changed, ["au", "domain", "identity"])
             self._follow()

@@ -81,8 +81,8 @@ export class View {
   buildPresets() {
     const { emotions, compounds } = this.desk.hello,
       chip = (emotion) => this.chip(emotion);
-    const title = "The mean over many people instead of a new variation (or shift-click)";
-    this.average = h("input", { type: "checkbox" });
+    const title = "Each click draws how another person does it, instead of the mean over many people";
+    this.variation = h("input", { type: "checkbox" });
     const [basic, compound] = [emotions.map(chip), compounds.map(chip)];
     this.chips = [...basic, ...compound];
     const group = (label) => ({ role: "group", "aria-label": label });
@@ -93,16 +93,15 @@ export class View {
         "div",
         { class: "fst-chips", ...group("Basic expressions") },
         ...basic,
-        h("label", { class: "fst-option", title }, this.average, " average"),
+        h("label", { class: "fst-option", title }, this.variation, " variation"),
       ),
       h("div", { class: "fst-chips fst-compound", ...group("Compound expressions") }, ...compound),
     );
   }
   chip(emotion) {
-    const variation = "every click draws another variation; shift-click gives the average";
-    const title = `${emotion}: ${variation}`,
+    const title = `${emotion}: the mean over many people; with shift another variation`,
       look = { type: "button", class: "fst-chip" };
-    const onclick = (e) => this.desk.draw(emotion, e.shiftKey || this.average.checked);
+    const onclick = (e) => this.desk.draw(emotion, e.shiftKey === this.variation.checked);
     return h("button", { ...look, "data-emotion": emotion, text: emotion, title, onclick });
   }
 

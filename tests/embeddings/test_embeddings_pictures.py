@@ -8,7 +8,7 @@ def test_figures_show_points_recall_and_accuracy():
     run = walk(name="softmax", minority=[1])
     fig = run.figure()
     top, low = fig.axes
-    assert top.get_title() == "softmax\nstep 111 · 100.0% correct" and [bar.get_height() for bar in low.patches] == [1] * 5
+    assert top.get_title() == "softmax\nstep 111 · 100.0% correct by linear head" and [bar.get_height() for bar in low.patches] == [1] * 5
     assert sum(len(c.get_offsets()) for c in top.collections) == 200 and low.patches[1].get_hatch() and not low.patches[0].get_hatch()
     assert "step 1 ·" in run.figure(0).axes[0].get_title()
     both = E.figures(run, walk(f=3), i=8)

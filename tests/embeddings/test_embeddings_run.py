@@ -92,6 +92,15 @@ def test_pictures_and_accuracy_follow_the_readout():
     assert run.accuracy() == 1 and E.recalls(run, 0).tolist() == [1, 1]
     assert E.regions(run, 0, z).tolist() == [0, 0, 1, 1]
 
+def test_without_centers_the_nearest_class_mean_reads():
+    run = E.Run([0, 0, 1, 1], class_names="abc")
+    z = np.array([[1, 0], [2, 0], [4, 0], [8, 0]], np.float32)           # means 1.5 and 6, the border at 3.75
+    run.add(1, z, [1, 1, 1, 1])
+    run.readout = "center"
+    assert E.regions(run, 0, [[3.7, 9], [3.8, 9]]).tolist() == [0, 1]    # never c, which has no points
+    assert run.accuracy() == 1 and np.isnan(E.recalls(run, 0)[2])
+    assert "100.0% correct by nearest class mean" in run.figure().axes[0].get_title()
+
 BAD = [
     ("labels: expected whole numbers", lambda: Run([0, 1.5])),
     ("labels: expected whole numbers", lambda: Run([0, -1])),
