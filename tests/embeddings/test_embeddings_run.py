@@ -97,7 +97,7 @@ def test_without_centers_the_nearest_class_mean_reads():
     z = np.array([[1, 0], [2, 0], [4, 0], [8, 0]], np.float32)           # means 1.5 and 6, the border at 3.75
     run.add(1, z, [1, 1, 1, 1])
     run.readout = "center"
-    assert E.regions(run, 0, [[3.7, 9], [3.8, 9]]).tolist() == [0, 1]    # never c, which has no points
+    assert E.regions(run, 0, np.array([[3.7, 9], [3.8, 9]])).tolist() == [0, 1]    # never c, which has no points
     assert run.accuracy() == 1 and np.isnan(E.recalls(run, 0)[2])
     assert "100.0% correct by nearest class mean" in run.figure().axes[0].get_title()
 
