@@ -80,7 +80,7 @@ def test_nothing_counts(reduction):
     x = torch.zeros(3, requires_grad=True)
     value = read_targets(torch.full((3,), -100), x, 2).reduce(x * 2 + 1, reduction)
     assert value == 0 and torch.autograd.grad(value, x)[0].tolist() == [0, 0, 0]
-    assert read_targets(torch.zeros(0, dtype=torch.int64), x[:0], 2).reduce(x[:0], reduction) == 0
+    for y in (torch.zeros(0, dtype=torch.int64), torch.zeros(0, 2)): assert read_targets(y, x[:0], 2).reduce(x[:0], reduction) == 0
 
 
 def test_compiled_labels_out_of_range_are_no_last_class():
