@@ -113,6 +113,9 @@ def test_processes_share_the_count(ddp):
     (lambda x, y: read_targets(y + 1, x, 4), "y: expected labels from 0 to 3, got 1 to 4"),
     (lambda x, y: read_targets(y - 1, x, 4), "y: expected labels from 0 to 3, got -1 to 2"),
     (lambda x, y: read_targets(y, x, 4, torch.ones(3)), r"weight: expected a tensor \(4,\), got shape \(3,\)"),
+    (lambda x, y: read_targets(y, x, 4, torch.ones(4, dtype=torch.int64)), "weight: expected a floating-point dtype, got torch.int64"),
+    (lambda x, y: read_targets(y, x, 4, torch.tensor([1., 1, math.inf, 1])), "weight: expected finite numbers of at least 0, got"),
+    (lambda x, y: read_targets(y, x, 4, torch.tensor([1., 1, -1, 1])), "weight: expected finite numbers of at least 0, got"),
     (lambda x, y: read_targets(y, x, 4, -torch.ones(4)), "weight: expected finite numbers of at least 0, got"),
     (lambda x, y: read_targets(y, x, 4).reduce(x[:, 0], "Mean"), "reduction: expected one of mean, sum, none, got 'Mean'"),
 ])
