@@ -198,7 +198,7 @@ def test_where_a_collapse_begins(spread, found):
     assert ('collapsed features' in doctor(Through(), objective, (x, d, d)).names()) == found
     run = Run(d.numpy())
     for n, s in enumerate((.5, spread)): run.add(n, spread_out(s).numpy(), np.zeros(40, np.uint8), losses={'domain': .7 - .1 * n})
-    assert doctor(run).names() == ['collapsed features'] * found
+    assert [f.measured[:34] for f in doctor(run)] == ["the embeddings' spread was 5.0e-01"] * found and doctor(run).names() == ["collapsed features"] * found
 
 @pytest.mark.parametrize('above, found', [(200, 'clamp always active'), (199, 'clamp always active'), (197, None), (100, None), (1, None), (0, 'clamp never active')])
 def test_where_a_clamp_is_always_or_never_active(above, found):

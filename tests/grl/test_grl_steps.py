@@ -25,6 +25,13 @@ def test_what_is_too_small_shows_nothing(change, seen):
     found = slope(lambda: 1 + change * 5 * (p.item() - 1), [p], [torch.ones(1)])
     assert (found is not None) == seen
 
+def test_how_far_the_trial_steps_go():
+    "shares of the parameters' length 5, whatever the gradient's length; of 1 where they are all 0"
+    for start, size in (([3., 4.], 5), ([0., 0.], 1)):
+        p, far = nn.Parameter(torch.tensor(start, dtype=torch.float64)), []
+        assert slope(lambda: far.append((p.detach() - torch.tensor(start)).norm().item()) or 0., [p], [torch.tensor([.6, .8]) * 7]) is None
+        assert far == pytest.approx([share * size for share in (1e-3, 1e-3, 1e-2, 1e-2, .1, .1, .1, .1)])
+
 def test_slope_without_a_gradient():
     p = nn.Parameter(torch.ones(1))
     assert [slope(lambda: 1., [p], g) for g in ([None], [torch.zeros(1)], [torch.tensor([math.nan])])] == [None] * 3
