@@ -88,6 +88,13 @@ def test_a_module_is_lent_once():
     kept.back()
     assert m.weight.any()
 
+def test_a_tensor_that_two_layers_share_is_lent_once():
+    a, b = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+    b.weight = a.weight
+    where, before = a.weight.data_ptr(), a.weight.detach().clone()
+    with untouched(a, b), torch.no_grad(): b.weight.zero_()
+    assert a.weight is b.weight and a.weight.data_ptr() == where and torch.equal(a.weight, before)
+
 @pytest.mark.parametrize('result, names', [(torch.ones(()), ['total']), (torch.ones(1), ['total']), ((torch.ones(()), torch.ones(())), ['0', '1']), (dict(a=torch.ones(()), b=3), ['a']), (Output(torch.ones(()), torch.ones(())), ['embedding', 'logits'])])
 def test_losses_have_names(result, names): assert list(look(nn.Identity(), lambda batch, out: result, (X,)).losses) == names
 
