@@ -32,6 +32,12 @@ def test_own_steps_help_whom_can_learn(x):
         assert (after_own_steps(asked(head, x), D) > .9) == better
         assert all(map(torch.equal, before, head.parameters())) and all(p.grad.eq(1).all() for p in head.parameters()) and len(grads) == len(before)
 
+def test_own_steps_are_small(x):
+    "A hundred of .05 do not get over a bias of −20."
+    head = nn.Linear(4, 1)
+    nn.init.zeros_(head.weight), nn.init.constant_(head.bias, -20.)
+    assert after_own_steps(asked(head, torch.zeros(60, 4)), D) == .5 and after_own_steps(asked(head, D[:, None].float().expand(60, 4) / 4), D) == .5
+
 def test_a_head_that_wants_more_arguments(x):
     class Two(nn.Linear):
         def forward(self, x, *, alpha): return super().forward(x)
