@@ -91,12 +91,13 @@ class Targets(_PerClass):
 
         Raises: ValueError for another reduction"""
         choice("reduction", reduction, REDUCTIONS)
-        values = values * self.w
-        if between is not None and reduction != "mean": values = values + self.w * between
-        if reduction == "none": return values
-        if reduction == "sum": return values.sum()
-        mean = values.sum() / self.safe_count()
-        return mean if between is None else mean + between
+        w = self.w.to(values.dtype)
+        if reduction == "mean":
+            mean = torch.dot(values, w) / self.safe_count()
+            return mean if between is None else mean + between
+        values = values * w
+        if between is not None: values = values + w * between
+        return values.sum() if reduction == "sum" else values
 
     def safe_count(self) -> torch.Tensor: # 0-d
         "What the mean divides by; next to nothing, not 0, where nothing counts."
