@@ -25,16 +25,11 @@ __all__ = ['dda_loss', 'dda_delta', 'DDALoss']
 _NEAR = 9. # float32 gets scores right to 1e-5 where the longest x and c are not longer together
 
 def _near(
-    x: torch.Tensor, # embeddings (B, d)
-    c: torch.Tensor, # centers (K, d)
-    middle: torch.Tensor, # where their origin is put (d,)
+    *tensors: torch.Tensor, # embeddings and centers from the centers' middle
 ) -> bool:
-    "Whether float32 is enough; False where looking costs time or cannot be done."
-    if x.dtype == torch.float64 or x.device.type != "cpu" or torch.compiler.is_compiling():
-        return False
-    x, c = x.detach(), c.detach()
-    try: return sum(float((t - middle).norm(dim=1).max()) for t in (x, c) if len(t)) < _NEAR
-    except RuntimeError: return False # nothing to look at inside torch.func.vmap or tracing
+    "Whether float32 is enough; False where nothing can be looked at: in torch.func.vmap, tracing."
+    try: return sum(float(t.detach().norm(dim=1).max()) for t in tensors if len(t)) < _NEAR
+    except RuntimeError: return False
 
 def _centered(
     x: torch.Tensor, # embeddings (B, d)
@@ -42,7 +37,9 @@ def _centered(
 ) -> tuple[torch.Tensor, torch.Tensor, bool]: # both; whether squares would lose digits all the same
     "Embeddings and centers from the centers' middle, in float64 unless float32 is enough."
     middle, dtype = c.detach().mean(0), x.dtype # only differences matter
-    if _near(x, c, middle): return x - middle, c - middle, False
+    if dtype == torch.float32 and x.device.type == "cpu" and not torch.compiler.is_compiling():
+        near = x - middle, c - middle # looking costs nothing here
+        if _near(*near): return *near, False
     if x.device.type != "mps": x, c, middle = x.double(), c.double(), middle.double()
     return x - middle, c - middle, x.dtype == dtype
 
@@ -78,7 +75,7 @@ class _Scores(torch.autograd.Function):
                 own = c.index_select(0, y)
                 apart = torch.cdist(own, c, compute_mode="donot_use_mm_for_euclid_dist").square()
                 z = torch.sub((x - own) @ (2 * c).t(), apart)
-            else: z = torch.addmm(c.square().sum(1), x, c.t(), beta=-1, alpha=2)
+            else: z = torch.addmm(c.norm(dim=1).square(), x, c.t(), beta=-1, alpha=2)
         return z - z.gather(1, y[:, None])
 
     @staticmethod

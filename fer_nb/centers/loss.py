@@ -143,7 +143,7 @@ class _Unit(torch.autograd.Function):
         # squares of what is at most 1 neither overflow nor vanish
         scaled = c / largest
         length = torch.linalg.vector_norm(scaled, 2, 1, keepdim=True).clamp(min=.5) # ≥ 1, or 0
-        return scaled / length, length * largest
+        return scaled.div_(length), length * largest
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -305,11 +305,11 @@ class _Moving(_Centers):
         share, n = self.centers.to(sums[0].dtype), processes(self.process_group)
         if n > 1: share = share / n
         if loss.ndim: loss = loss.sum()
-        sums = sums[0].add(loss, alpha=0), *sums[1:] # 0 * inf = nan: all processes hear of it
-        c, *total = sum_over_processes(share, *sums, group=self.process_group)
+        wrong = 0 * loss.to(share.dtype) # 0 * inf = nan: all processes hear of it
+        c, wrong, *total = sum_over_processes(share, wrong, *sums, group=self.process_group)
         new = c.sub(delta(*total), alpha=self.alpha).to(self.centers.dtype)
-        finite = torch.linalg.vector_norm(new, float("inf")) < float("inf")
-        torch.where(finite, new, self.centers, out=self.centers)
+        least, most = new.aminmax()
+        torch.where(most - least + wrong < float("inf"), new, self.centers, out=self.centers)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #020e3e94
 class MovingCenters(_Moving):
