@@ -202,6 +202,18 @@ def test_vectors_start_at_length_one_in_every_direction():
     assert AngularSoftmax(3, 2).s == 64. and AngularSoftmax(3, 2).m == .5 and not AngularSoftmax(3, 2).monotone
 
 
+def test_an_ignored_sample_has_no_margin():
+    x, _, w = make()
+    assert torch.equal(angular_logits(x, w, torch.full((len(x),), -100)), angular_logits(x, w))
+    assert torch.equal(angular_logits(x, w, torch.full((len(x),), 7), ignore_index=7), angular_logits(x, w))
+
+
+def test_directions_have_length_one():
+    head = AngularSoftmax(2, 2)
+    with torch.no_grad(): head.weight.copy_(torch.tensor([[3., 4.], [0., -2.]]))
+    assert_close(head.directions, torch.tensor([[.6, .8], [0., -1.]]))
+
+
 def test_defaults_are_the_papers():
     one, label = tensor([[1., 0.]]), torch.tensor([0])
     assert angular_logits(one, one).item() == 64 and angular_logits(one, one, label).item() == pytest.approx(64 * math.cos(.5)) and angular_logits(one, -one, label).item() == pytest.approx(64 * math.cos(math.pi + .5))

@@ -114,6 +114,12 @@ def test_labels_that_do_not_count():
     z, t = Z.clone().requires_grad_(), torch.where(T == 2, -1, T)
     assert kind_of(F.cross_entropy(z, t, ignore_index=-1), z, t).scale == pytest.approx(1) and kind_of(z.sum() * 0, z, t) is None
 
+def test_a_gradient_of_the_right_length_is_not_enough():
+    z = Z.clone().requires_grad_()
+    loss = F.cross_entropy(z, T)
+    g = torch.autograd.grad(loss, z)[0].flip(0)
+    assert kind_of(loss.detach() + (g * (z - z.detach())).sum(), z, T) is None
+
 def test_a_sum_fits_by_its_direction():
     z, w = Z.clone().requires_grad_(), torch.ones(1, requires_grad=True)
     assert kind_of(F.cross_entropy(z, T) + w.sum(), z, T, mixed=True).off == pytest.approx(0, abs=1e-5)

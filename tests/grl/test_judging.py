@@ -70,6 +70,7 @@ def test_the_commonest_domain_is_held_against_the_others(monkeypatch):
 def test_the_gradient_at_the_embeddings(x):
     head = nn.Linear(4, 2)
     assert guesses(asked(head, x.requires_grad_()), D).plain > 0 and guesses(asked(head, x.detach()), D).plain == 0
+    assert guesses(Call(head, (x, D), head(x)), D).plain > 0   # what stands behind the embeddings is no matter
 
 @pytest.mark.parametrize('head, x_of, name', [(blind, lambda x: x, 'but the domains differ'), (lambda: nn.Linear(4, 2), lambda x: x - 3 * D[:, None], 'domains alike')])
 def test_why_it_guesses(x, head, x_of, name):

@@ -30,6 +30,12 @@ def test_moments_refuse():
     with pytest.raises(ValueError, match='every'): next(moments([], (1, 2, 3), every=0))
     with pytest.raises(ValueError, match='seen'): adversary_figure([], torch.ones(1), torch.ones(1))
 
+def test_when_a_look_is_taken():
+    x, y, d = torch.rand(20, 4), torch.zeros(20, dtype=torch.int64), torch.arange(20) % 2
+    model, objective = Knows(0), DomainAdversarial(DomainClassifier(2), alpha=None)
+    steps = [SimpleNamespace(n=n, total=45, model=model, objective=objective) for n in range(1, 46)]
+    assert [m.n for m in moments(steps, (x, y, d))] == [1, 20, 40, 45]
+
 class Knows(nn.Module):
     "Names the class of every picture of the domains it knows, and a wrong one for the others."
     def __init__(self, *domains):

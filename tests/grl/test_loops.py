@@ -1,4 +1,6 @@
 "Loops of other people, watched: named rightly, changed in nothing."
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,6 +9,8 @@ from torch.nn.modules import module as hooks
 from torch.optim import optimizer as optim_hooks
 
 from fer_nb.grl import doctor, grad_reverse, watch
+from fer_nb.grl.loops import _errors_apart, _heard, _Loss, _normalized, _weigh
+from fer_nb.grl.steps import Slopes
 
 def network(norm=False): return nn.Sequential(nn.Linear(4, 16), *([nn.BatchNorm1d(16)] if norm else []), nn.ReLU())
 
@@ -92,6 +96,53 @@ def test_nothing_changes_and_nothing_stays():
     assert all(map(torch.equal, *ends))
     assert not model._forward_hooks and not model._forward_pre_hooks and not critic._forward_hooks and not model[0][1]._forward_pre_hooks
     assert not optim_hooks._global_optimizer_pre_hooks and not hooks._global_forward_pre_hooks and w.calls == w.losses == []
+
+def test_losses_of_single_samples():
+    torch.manual_seed(0)
+    model, critic = network(), nn.Linear(16, 2)
+    sgd = torch.optim.SGD([*model.parameters(), *critic.parameters()], lr=.01)
+    (x, _, d), = batches(1)
+    with watch(model, head=critic, every=1) as w:
+        z = model(x)
+        two = [F.cross_entropy(critic(grad_reverse(z[some])), d[some], reduction='none') for some in (slice(0, 16), slice(16, 32))]
+        (two[0].mean() + two[1].mean()).backward()
+        sgd.step()
+    assert w.curves['domain'] == pytest.approx([torch.cat(two).mean().item()])
+    seen = SimpleNamespace(trial=None, slopes=[])
+    w0 = torch.tensor([1., 2.], requires_grad=True)
+    w0.grad = torch.tensor([3., 6.])
+    _weigh(seen, Slopes(-1., 2., 1., .5), [w0], [torch.tensor([1., 2.])])
+    assert seen.slopes == [Slopes(-1., 2., pytest.approx(3.), pytest.approx(1.5))]
+
+def test_gradients_of_a_second_loss_are_added():
+    "As means: a loss may come as one value a sample."
+    p = nn.Parameter(torch.ones(2))
+    w = SimpleNamespace(twice=False, losses=[], ways=[], backbone=[], trial=('slopes', [p], [torch.tensor([1., 1.])]))
+    _heard(w, _Loss(torch.stack([2 * p[0], 4 * p[1]]), torch.zeros(2, 2), torch.zeros(2), 'nll_loss'))
+    assert w.trial[2][0].tolist() == [2, 3]
+
+def test_errors_apart_by_hand():
+    a, b = torch.zeros(1), torch.ones(1)
+    assert _errors_apart((a, 4 * b, 16), (b, 9 * b, 36)) == pytest.approx(2 ** .5) and _errors_apart((a, a, 2), (b, a, 2)) == pytest.approx(1e6)
+
+@pytest.mark.parametrize('shape', [(3, 2), (3, 2, 4), (3, 2, 2, 2)])
+def test_what_a_normalization_gets(shape):
+    w, x = SimpleNamespace(paused=False, means={}), torch.arange(float(torch.Size(shape).numel())).reshape(shape)
+    _normalized(w, norm := nn.BatchNorm1d(2), x)
+    (mean, var, n), = w.means[id(norm)]
+    rows = x.reshape(3, 2, -1).mean(2)
+    assert mean.tolist() == rows.mean(0).tolist() and var.tolist() == rows.var(0).tolist() and n == 3
+
+def test_only_the_last_trial_step_counts():
+    model, critic = network(), nn.Linear(16, 2)
+    sgd = torch.optim.SGD([*model.parameters(), *critic.parameters()], lr=.01)
+    with watch(model, head=critic) as w:
+        for x, _, d in batches(2):
+            sgd.zero_grad()
+            F.cross_entropy(mirror(critic, model(x)), d).backward()
+            sgd.step()
+    w.slopes = [Slopes(1., -1., 1., 1.), Slopes(-1., 1., 1., .3)]
+    assert doctor(w) == []
 
 def test_hooks_go_when_the_loop_fails():
     model, critic = network(), nn.Linear(16, 2)
