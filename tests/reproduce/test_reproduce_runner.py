@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from fer_nb.large_margin import EMOTIONET_AUS
 from fer_nb.papers import Recipe
 from fer_nb.reproduce import EXPERIMENTS, NETWORKS, Cell, Experiment, Training, at_scale, run
 from fer_nb.reproduce.runner import Job, plan
+from waiting import wait_for
 
 torch.set_num_threads(1)
 small = lambda name, **kw: run(name, scale="smoke", jobs=1, progress=False, **kw)
@@ -75,14 +75,24 @@ def test_nothing_is_trained_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "train", lambda *a: pytest.fail("trained again"))
     assert numbers(small("003-table-3", out=tmp_path)) == numbers(first)
 
+KILLED = """
+import time, torch
+import fer_nb.reproduce.runner as room
+torch.set_num_threads(1)
+one, begun = room.train, []
+def stuck(*args):
+    begun.append(args)
+    if len(begun) > 2: time.sleep(1000) # until it is killed
+    return one(*args)
+room.train = stuck
+room.run('003-table-3', scale='smoke', seeds=2, jobs=1, out={out!r}, progress=False)
+"""
+
 def test_killed_and_started_again(tmp_path):
-    code = f"import torch; torch.set_num_threads(1)\nfrom fer_nb.reproduce import run\nrun('003-table-3', scale='smoke', seeds=2, jobs=1, out={str(tmp_path/'killed')!r}, progress=False)"
+    code = KILLED.format(out=str(tmp_path/"killed"))
     process = subprocess.Popen([sys.executable, "-c", code])
     rows = tmp_path/"killed/rows.jsonl"
-    end = time.monotonic() + 120
-    while not (rows.exists() and 2 <= rows.read_text().count("\n")):
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(.02)
+    assert wait_for(lambda: process.poll() is not None or rows.exists() and 2 <= rows.read_text().count("\n"), pause=.02) and process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     with rows.open("a") as file: file.write('{"training": "cut sh')
@@ -170,7 +180,7 @@ def test_two_processes_make_the_same_table(folders, tmp_path, monkeypatch):
     sets = {name: str(folders[name]) for name in ("rafdb", "fer2013")}
     alone(sets, tmp_path/"one")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run([*torchrun, Path(__file__).parent/"_ddp_reproduce.py", json.dumps(sets), tmp_path/"two"], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*torchrun, Path(__file__).parent/"_ddp_reproduce.py", json.dumps(sets), tmp_path/"two"], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
     one, two = ({row["training"]: row["measured"]["rafdb"] for row in read_lines(tmp_path/name/"rows.jsonl")} for name in ("one", "two"))
     assert len(one) == len(two) == 5 and json.loads((tmp_path/"two/ddp.json").read_text())["processes"] == 2
