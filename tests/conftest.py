@@ -1,7 +1,17 @@
 "Fixtures that several test files share."
+from pathlib import Path
+
 import pytest
 
 from pair import Pair
+from warm_kernel import Warm
+
+WARM = f"""import sys
+sys.path.append({str(Path(__file__).parent)!r})
+from jupyter_client.provisioning import local_provisioner
+from warm_kernel import Warm
+local_provisioner.launch_kernel = Warm()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -10,7 +20,15 @@ def jupyter(tmp_path_factory):
     pytest.importorskip("jupyterlab")
     from lab_server import find_chromium, lab
     find_chromium()
-    with lab(tmp_path_factory.mktemp("jupyter")) as server: yield server
+    with lab(tmp_path_factory.mktemp("jupyter"), WARM) as server: yield server
+
+
+@pytest.fixture(scope="session")
+def warm():
+    "Starts kernels that need not import torch first."
+    starter = Warm()
+    yield starter
+    starter.close()
 
 
 @pytest.fixture(scope="session")

@@ -129,9 +129,11 @@ class Server:
 
 
 @contextmanager
-def lab(folder):
-    "A JupyterLab that serves `folder` and keeps its own settings; its token stays on."
+def lab(folder, config=""):
+    "A JupyterLab that serves `folder` and keeps its own settings (`config`: lines of its configuration); its token stays on."
     home = Path(tempfile.mkdtemp(prefix="fer_nb_lab_"))
+    (home / "config").mkdir()
+    (home / "config/jupyter_server_config.py").write_text(config)
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')

@@ -238,7 +238,7 @@ def test_theatre(sim, accelerator):
     "Its thread trains on the device; what is shown is on the CPU."
     run = embeddings.record(training(accelerator, "dda", 2), (torch.randn(20, 1, 12, 12), torch.randint(10, (20,))), every=2)
     shown = theatre(run)
-    try: assert shown.wait(60) and shown.error is None and run.steps == [1, 2, 4, 6], shown.error
+    try: assert shown.wait() and shown.error is None and run.steps == [1, 2, 4, 6], shown.error
     finally: shown.close()
 
 def test_measures(sim):

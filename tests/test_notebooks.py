@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
 import fer_nb
+import warm_kernel
 
 NBS = Path(__file__).parents[1]/'nbs'
 NOTEBOOKS = sorted(p.relative_to(NBS).as_posix() for p in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
@@ -149,8 +150,9 @@ def executed(name, folder):
 @pytest.mark.notebooks
 @pytest.mark.timeout(3600)
 @each
-def test_runs(name, tmp_path):
+def test_runs(name, tmp_path, warm, monkeypatch):
     "no error, no unexplained word on stderr, and every unanswered exercise says so"
+    monkeypatch.setattr(warm_kernel.LAUNCH, warm)
     nb = executed(name, tmp_path)
     said = ''.join(out.text for cell in nb.cells for out in cell.get('outputs', ()) if out.output_type == 'stream' and out.name == 'stderr')
     unexplained = [line for line in re.split(r'[\r\n]+', said) if not any(re.fullmatch(p, line) for p in EXPLAINED)]

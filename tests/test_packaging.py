@@ -19,7 +19,7 @@ TREE = ['settings.ini', 'setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md'
 
 def python(code, path, cwd, **env):
     env = {**os.environ, 'PYTHONPATH': str(path), 'OMP_NUM_THREADS': '1', 'PYTHONIOENCODING': 'utf-8', **env}
-    return subprocess.run([sys.executable, '-c', code], cwd=cwd, env=env, capture_output=True, text=True, encoding='utf-8', timeout=300)
+    return subprocess.run([sys.executable, '-c', code], cwd=cwd, env=env, capture_output=True, text=True, encoding='utf-8', timeout=500)
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):

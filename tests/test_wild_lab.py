@@ -1,18 +1,16 @@
 "The course as a student meets it: copied out of the package, opened in a real JupyterLab, Run All."
 import pytest
 
-from lab_server import chromium, find_chromium, lab
+from lab_server import chromium
 from fer_nb.cli import copy_course
 
 pytestmark = pytest.mark.browser
 LAST = "[...document.querySelectorAll('.fnb')].at(-1)"   # Run All leaves the reader at the last cell: the race again
 
 
-def test_wild_mnist_lab(tmp_path):
-    pytest.importorskip("jupyterlab")
-    find_chromium()
-    copy_course(tmp_path)
-    with lab(tmp_path) as server, chromium() as browser:
+def test_wild_mnist_lab(jupyter):
+    with jupyter.room("course") as server, chromium() as browser:
+        copy_course(server.folder)
         page = server.open_notebook(browser, "labs/wild_mnist.ipynb")
         wait = lambda condition: page.wait_for_function(f"() => {{ const s = {LAST}?.theatre?.state(); return s && ({condition}); }}")
         state = lambda: page.evaluate(f"{LAST}.theatre.state()")

@@ -15,7 +15,7 @@ def main(name):
     stems = {name for r in rooms for name in r.test_names}
     tests = [str(p) for p in sorted((house.ROOT/'tests').rglob('test_*.py')) if p.stem in stems]
     books = [f'tests/test_notebooks.py::test_runs[{r.notebook}]' for r in rooms]
-    return subprocess.run([sys.executable, '-m', 'pytest', *tests, *books, '-m', 'not browser']).returncode
+    return subprocess.run([sys.executable, '-m', 'pytest', '-n', '2', '--dist', 'worksteal', *books, *tests, '-m', 'not browser']).returncode
 
 
 if __name__ == '__main__':

@@ -238,7 +238,7 @@ def test_messages_on_several_threads_take_turns(page):
         for _ in range(4): page.made._hear(None, dict(SET, page=1, seq=0, state=dict(au=[v] * N)), [])
     threads = [threading.Thread(target=talk, args=(v,)) for v in (0.1, 0.7)]
     for t in threads: t.start()
-    for t in threads: t.join(60)
+    for t in threads: t.join()
     frames = [(m["state"]["au"][0][0], b[0]) for m, b in page.box if m["type"] == "frame"]
     assert len(frames) == 8 and len({rgb for v, rgb in frames if v == 0.1}) == len({rgb for v, rgb in frames if v == 0.7}) == 1
     assert page.made.au == [frames[-1][0]] * N
@@ -271,6 +271,6 @@ assert f.Sitting().picture(48, 1).shape == (3, 48, 48)
 try: f.studio()
 except ImportError as e: print(e)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=500)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == 'studio: expected the packages of the lab extra; install them with pip install "fer_nb[lab]"'

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torchvision.transforms.v2 import functional as TF
 import fer_nb.preprocessing.folders as room
 from fer_nb.preprocessing import align, crop, detect, preprocess, read_image, read_manifest, to_gray
 from photos import HOPPER, pil
+from waiting import wait_for
 
 
 def photographs(root, hopper):
@@ -108,11 +108,12 @@ def test_in_parallel(whole, tmp_path):
 
 KILLED = """
 import sys, time, fer_nb.preprocessing.folders as room
-one = room._do_file
-def slow(*args):
-    time.sleep(.2)
+one, begun = room._do_file, []
+def stuck(*args):
+    begun.append(args)
+    if len(begun) > 6: time.sleep(1000) # until it is killed
     return one(*args)
-room._do_file = slow
+room._do_file = stuck
 room.preprocess(sys.argv[1], sys.argv[2], size=64, workers=1, progress=False)
 """
 
@@ -121,8 +122,7 @@ def test_killed_and_started_again(whole, tmp_path):
     folder, reference, counts, *_ = whole
     out = tmp_path/"out"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder), str(out)])
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not ((out/"manifest.csv").exists() and (out/"manifest.csv").read_bytes().count(b"\n") >= 5): time.sleep(.02)
+    wait_for(lambda: (out/"manifest.csv").exists() and (out/"manifest.csv").read_bytes().count(b"\n") >= 5, pause=.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
     (out/"a"/".0badcafe.1.part").write_bytes(b"half a face")

@@ -174,4 +174,4 @@ def test_the_thread_works_on_the_gpu_of_the_one_that_started_it(monkeypatch):
     monkeypatch.setattr("torch.cuda.set_device", lambda n: chosen.append((n, threading.current_thread().name)))
     made = Trainer([])
     made.start(build=list)
-    assert made.join(10) and chosen == [(1, "fer_nb training")]
+    assert made.join() and chosen == [(1, "fer_nb training")]
