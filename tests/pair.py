@@ -1,4 +1,4 @@
-"Two resident processes of torch.distributed for the fixture `ddp`."
+"Resident processes of torch.distributed, two for the fixture `ddp`."
 import importlib.util
 import io
 import os
@@ -33,32 +33,32 @@ def loaded(name, path):
     return sys.modules[name]
 
 
-def serve(rank, store, pipe):
-    "What each of the two does: run what is asked until the pipe is closed."
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', LOCAL_WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT='0')
+def serve(rank, world, store, pipe):
+    "What each of them does: run what is asked until the pipe is closed."
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world), LOCAL_WORLD_SIZE=str(world), MASTER_ADDR='127.0.0.1', MASTER_PORT='0')
     import torch
     import torch.distributed as dist
     torch.set_num_threads(1)
-    dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=2, timeout=timedelta(seconds=PATIENCE))
+    dist.init_process_group('gloo', init_method=f'file://{store}', rank=rank, world_size=world, timeout=timedelta(seconds=PATIENCE))
     while True:
         try: module, path, function, args = unpacked(pipe.recv_bytes())
         except EOFError: return
         try: answer = True, packed(getattr(loaded(module, path), function)(rank, *args))
         except BaseException: answer = False, traceback.format_exc()
         pipe.send(answer)
-        if not answer[0]: return  # what the partner waits for is unknown: both are made anew
+        if not answer[0]: return  # what the others wait for is unknown: all are made anew
 
 
 class Pair:
-    "Starts the two when they are first needed, and again after a failure."
-    def __init__(self): self.pipes, self.runs, self.folder = [], [], None
+    "Starts the two, or `world`, when they are first needed, and again after a failure."
+    def __init__(self, world=2): self.world, self.pipes, self.runs, self.folder = world, [], [], None
 
     def start(self):
         self.folder = tempfile.TemporaryDirectory()
         spawn = get_context('spawn')
-        for rank in range(2):
+        for rank in range(self.world):
             ours, theirs = spawn.Pipe()
-            self.runs.append(spawn.Process(target=serve, args=(rank, f'{self.folder.name}/store', theirs), daemon=True))
+            self.runs.append(spawn.Process(target=serve, args=(rank, self.world, f'{self.folder.name}/store', theirs), daemon=True))
             self.runs[-1].start()
             theirs.close()
             self.pipes.append(ours)
@@ -67,18 +67,18 @@ class Pair:
         for pipe in self.pipes: pipe.close()
         for run in self.runs: run.kill(); run.join()  # they hold nothing that must be put away
         if self.folder: self.folder.cleanup()
-        self.__init__()
+        self.__init__(self.world)
 
     def __call__(self, check, *args):
-        "Results of both processes; an AssertionError with the traceback if one of them failed."
+        "Results of all processes; an AssertionError with the traceback if one of them failed."
         if not self.runs: self.start()
         task = packed((check.__module__, sys.modules[check.__module__].__file__, check.__qualname__, args))
         answers = {}
         try:
             for pipe in self.pipes: pipe.send_bytes(task)
-            while len(answers) < 2:
+            while len(answers) < self.world:
                 ready = connection.wait([p for k, p in enumerate(self.pipes) if k not in answers], PATIENCE)
-                if not ready: raise AssertionError(f'{check.__qualname__}: no answer from process {({0, 1} - set(answers))} in {PATIENCE} s')
+                if not ready: raise AssertionError(f'{check.__qualname__}: no answer from process {set(range(self.world)) - set(answers)} in {PATIENCE} s')
                 for pipe in ready:
                     rank = self.pipes.index(pipe)
                     try: answers[rank] = pipe.recv()
@@ -87,4 +87,4 @@ class Pair:
         except BaseException:
             self.close()
             raise
-        return [unpacked(answers[rank][1]) for rank in range(2)]
+        return [unpacked(answers[rank][1]) for rank in range(self.world)]

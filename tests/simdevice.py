@@ -66,7 +66,7 @@ def registered():
     if is_ready(): return True
     try: from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend as setup
     except ImportError: return False
-    setup("sim", type("Sim", (_DummyBackendModule,), {"get_amp_supported_dtype": lambda self: [torch.bfloat16, torch.float16]})())
+    setup("sim", type("Sim", (_DummyBackendModule,), {"Event": SimEvent, "get_amp_supported_dtype": lambda self: [torch.bfloat16, torch.float16]})())
     def maker(make):
         return lambda *args, device=None, layout=None, pin_memory=None, memory_format=None, **kwargs: SimTensor(make(*args, device="cpu", **kwargs))
     torch.library.impl("aten::empty.memory_format", "PrivateUse1", maker(torch.empty))  # for operations that make tensors from within C++
@@ -87,8 +87,17 @@ def place():
     return "autograd"
 
 
+class SimEvent:
+    "A moment in the device's work: who asks for it before anything else has been started waits for all of it."
+    def record(self): self.at = SimDevice.started
+
+    def synchronize(self):
+        if self.at == SimDevice.started: note("waits", "event.synchronize")
+
+
 def note(what, func):
     sim = SimDevice.current
+    SimDevice.started += what == "kernels"
     if sim is not None and what is not None: getattr(sim, what)[f"{func} at {place()}" if sim.places or what != "kernels" else str(func)] += 1
 
 
@@ -155,7 +164,7 @@ class SimDevice(TorchDispatchMode):
 
     Args:
         places: whether kernels, too, are counted by the line that started them"""
-    current = None
+    current, started = None, 0  # the device that is counting; kernels of all times
 
     def __init__(self, places=False):
         super().__init__()

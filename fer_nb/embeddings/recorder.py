@@ -5,7 +5,8 @@
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #5049312c
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,21 +54,30 @@ class _Means:
             else: self.sums[name] = value.clone()
             self.counts[name] = self.counts.get(name, 0) + 1
 
-    def take(self) -> dict[str, float]:
-        "The means as floats, by one transfer; starts anew."
-        sums = torch.stack(list(self.sums.values())).tolist()
-        means = {name: s / self.counts[name] for name, s in zip(self.sums, sums)}
+    def take(self) -> tuple[torch.Tensor, dict[str, int]]: # sums, where they were; counts by name
+        "What has been summed, and how many of each name; starts anew."
+        taken = torch.stack(list(self.sums.values())), self.counts
         self.sums, self.counts = {}, {}
-        return means
+        return taken
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #db3dc514
-def _fetched(tensors: Mapping[str, torch.Tensor | None]) -> dict[str, Any]:
-    "The tensors as float32 arrays, by one transfer."
-    given = {name: t.detach() for name, t in tensors.items() if t is not None}
-    flat = torch.cat([t.flatten().float() for t in given.values()]).cpu().numpy()
-    parts = np.split(flat, np.cumsum([t.numel() for t in given.values()])[:-1])
-    shaped = {name: part.reshape(t.shape) for (name, t), part in zip(given.items(), parts)}
-    return {name: shaped.get(name) for name in tensors}
+class _Packed:
+    "Tensors on their way to the CPU, in one float32 piece; nobody waits for a GPU before `unpack`."
+    def __init__(self, tensors: Mapping[str, torch.Tensor | None]):
+        self.shapes = {name: None if t is None else tuple(t.shape) for name, t in tensors.items()}
+        flat = torch.cat([t.detach().flatten().float() for t in tensors.values() if t is not None])
+        event = getattr(getattr(torch, flat.device.type, None), "Event", None)
+        self.event = event() if event and flat.device.type not in ("cpu", "mps") else None
+        self.flat = flat.to("cpu", non_blocking=self.event is not None) # from a GPU: pinned memory
+        if self.event is not None: self.event.record()
+
+    def unpack(self) -> dict[str, Any]: # name -> float32 array, or None
+        "The tensors as arrays."
+        if self.event is not None: self.event.synchronize()
+        sizes = [0 if shape is None else math.prod(shape) for shape in self.shapes.values()]
+        parts = np.split(self.flat.numpy(), np.cumsum(sizes)[:-1])
+        return {name: None if shape is None else part.reshape(shape)
+                for (name, shape), part in zip(self.shapes.items(), parts)}
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #63edaa0a
 def _of_shape(tensor: Any, shape: tuple[int, ...]) -> torch.Tensor | None:
@@ -81,8 +91,9 @@ def _start_run(run: Run, k: int, total: int | None) -> None:
          len(run.class_names))
     run.total = int(total or 0)
 
-def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> None:
-    "Give `run` a frame of the network as it is after `step`."
+# %% ../../nbs/06_embeddings/02_recorder.ipynb #c0ffee31
+def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> Callable[[], None] | None:
+    "Look at the network as it is after `step`; what gives `run` the frame, None if it has it."
     embedding, logits = embed(step.model, x)
     k, d = logits.shape[1], embedding.shape[1]
     if not len(run): _start_run(run, k, step.total)
@@ -90,11 +101,15 @@ def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> None:
     weight = getattr(head, "directions", getattr(head, "weight", None)) # a head on angles: first
     centers = [c for m in step.objective.modules()
                if (c := _of_shape(getattr(m, "centers", None), (k, d))) is not None]
-    seen = _fetched({"embedding": embedding, "predictions": logits.argmax(1),
-                     "centers": centers[0] if centers else None, "head": _of_shape(weight, (k, d)),
-                     "bias": _of_shape(getattr(head, "bias", None), (k,))})
-    losses = means.take()
-    run.add(step.n, **seen, epoch=step.epoch, grad_norm=losses.pop("grad_norm"), losses=losses)
+    (sums, counts), n, epoch = means.take(), step.n, step.epoch
+    seen = _Packed({"embedding": embedding, "predictions": logits.argmax(1), "losses": sums,
+                    "centers": centers[0] if centers else None, "head": _of_shape(weight, (k, d)),
+                    "bias": _of_shape(getattr(head, "bias", None), (k,))})
+    def land() -> None:
+        parts = seen.unpack()
+        losses = {name: s / m for (name, m), s in zip(counts.items(), parts.pop("losses").tolist())}
+        run.add(n, **parts, epoch=epoch, grad_norm=losses.pop("grad_norm"), losses=losses)
+    return land() if seen.event is None else land
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #5d410060
 def _placed(x: torch.Tensor, model: nn.Module) -> torch.Tensor:
@@ -104,19 +119,27 @@ def _placed(x: torch.Tensor, model: nn.Module) -> torch.Tensor:
     return x.to(device, memory_format=layout)
 
 def _recording(run: Run, steps: Iterator, x: torch.Tensor, every: int) -> Generator[Any, Any, None]:
-    """Yield the steps and give `run` a frame at the first, at every `every`-th and at the last one.
+    """Yield the steps and give `run` a frame at the first, at every `every`-th and at the last one;
+    from a GPU it comes with the step after it.
 
     A true value sent in ends it."""
-    means, step = _Means(), None
-    for step in steps:
-        named = hasattr(step, "model") and hasattr(step, "losses")
-        need(named, "steps", "the steps of fit(...)", type(step).__name__)
-        means.add({**step.losses, "grad_norm": step.grad_norm})
-        if not len(run): x = _placed(x, step.model)
-        if not len(run) or step.n % every == 0 or step.n == step.total:
-            _take_frame(run, step, x, means)
-        if (yield step): break
-    if step is not None and run.steps[-1] != step.n: _take_frame(run, step, x, means)
+    means, step, land = _Means(), None, None
+    try:
+        for step in steps:
+            named = hasattr(step, "model") and hasattr(step, "losses")
+            need(named, "steps", "the steps of fit(...)", type(step).__name__)
+            if land: land = land()
+            means.add({**step.losses, "grad_norm": step.grad_norm})
+            if not len(run): x = _placed(x, step.model)
+            last = step.n == step.total
+            if not len(run) or step.n % every == 0 or last: land = _take_frame(run, step, x, means)
+            if land and last: land = land()
+            if (yield step): break
+    finally:
+        if land: land = land()
+    if step is not None and run.steps[-1] != step.n:
+        land = _take_frame(run, step, x, means)
+        if land: land()
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #66df0160
 def record(

@@ -55,7 +55,7 @@ class _Balance(nn.Module):
         seen = torch.stack([supervised.float(), above.float()]) / processes()
         seen, everywhere = sum_over_processes(seen, labeled.float()[None] / processes())
         new = self.memory * self.means + (1 - self.memory) * seen
-        good = new.isfinite().all() & (everywhere == 1)
+        good = new.isfinite().all() & (everywhere > 0)
         self.means.copy_(torch.where(good, new, self.means))
         self.n += 1
 
