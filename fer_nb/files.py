@@ -125,7 +125,7 @@ def append_line(
     "Add a row at the end, on a line of its own even where the last line was cut short."
     path, line = file_path("path", path), _json_line(row)
     need(not path.is_dir(), "path", "a file", f"the folder {path}")
-    make_folder(path.parent, "path")
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         _lock(file, wait=True)
         size = file.seek(0, os.SEEK_END)
