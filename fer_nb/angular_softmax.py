@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .centers.loss import _unit, _widened
-from .checks import need, number, tensor, whole
+from .checks import need, number, several, tensor, truth, whole
 from .plots import color, figure
 from .targets import read_targets
 
@@ -30,8 +30,10 @@ __all__ = ['angular_logits', 'AngularSoftmax', 'AngleMap', 'contested', 'angle_f
 def _check_settings(
     s: float, # scale
     m: float, # margin in radians
+    monotone: bool, # see angular_logits
 ) -> None:
-    "ValueError for a scale or a margin that makes no sense."
+    "ValueError for a scale, a margin or a form that makes no sense."
+    truth("monotone", monotone)
     number("s", s, above=0)
     number("m", m)
     need(0 <= m < math.pi, "m", "a margin in radians, at least 0 and less than π", repr(m))
@@ -63,7 +65,7 @@ def angular_logits(
     Shape: x (B, d), weight (K, d), y (B,) → (B, K), float32 or wider, also under autocast
     Raises: ValueError naming the argument; labels are checked on the CPU only
     Source: Takashima et al. 2021, Eqs. 13 to 16; Deng et al. 2019"""
-    _check_settings(s, m)
+    _check_settings(s, m, monotone)
     x, weight = _widened(x, weight, "weight", "features of the class vectors' dimension")
     u, w = _unit(x)[0], _unit(weight)[0]
     with torch.autocast(x.device.type, enabled=False): logits = F.linear(s * u, w)
@@ -106,7 +108,7 @@ class AngularSoftmax(nn.Module):
         super().__init__()
         in_features, num_classes = whole("in_features", in_features), whole("num_classes",
                                                                             num_classes)
-        _check_settings(s, m)
+        _check_settings(s, m, monotone)
         self.s, self.m, self.monotone = s, m, monotone
         self.weight = nn.Parameter(torch.empty(num_classes, in_features))
         self.reset_parameters()
@@ -155,7 +157,7 @@ def contested(
     Raises: ValueError unless there are two class vectors in the plane; see angular_logits"""
     K, steps = len(tensor("weight", weight, ("K", 2))), whole("steps", steps)
     need(K >= 2, "weight", "at least two class vectors", K)
-    weight = weight.detach().double().cpu()
+    weight = weight.detach().cpu().double()
     angle = (torch.arange(steps, dtype=torch.float64) + .5) / steps * 360 - 180
     x = torch.stack([angle.deg2rad().cos(), angle.deg2rad().sin()], 1)
     winner = angular_logits(x, weight).argmax(1)
@@ -222,7 +224,7 @@ def angle_figure(
     Raises: ValueError if only one of x and y is given, and see contested"""
     from fer_nb.centers.field import _arrows, forces
     need((x is None) == (y is None), "y", "both, x and y, or neither", "only one")
-    seen, weight = contested(weight, s, m, monotone), weight.detach().double().cpu()
+    seen, weight = contested(weight, s, m, monotone), weight.detach().cpu().double()
     fig, (left, right) = figure(9, 3.8, 1, 2, width_ratios=(1, 1.3))
     _draw_arcs(left, seen)
     _draw_vectors(left, weight)
@@ -230,7 +232,7 @@ def angle_figure(
     reach = 1.35
     if x is not None and y is not None:
         def loss(x, y, c): return F.cross_entropy(angular_logits(x, c, y, s, m, monotone), y)
-        x, reach = x.detach().double().cpu(), max(reach, 1.1 * x.abs().max().item())
+        x, reach = x.detach().cpu().double(), max(reach, 1.1 * x.abs().max().item())
         for k in range(len(weight)):
             left.scatter(*x[y == k].T, s=16, color=color(k), edgecolors="black", linewidths=.5,
                          zorder=3)
@@ -259,6 +261,7 @@ def udat_as(
     Raises: ValueError for sizes or settings that make no sense
     Source: Takashima et al. 2021, Eqs. 12 to 21 and section VI-B"""
     from fer_nb.grl import DomainAdversarial, DomainClassifier
+    hidden = tuple(several("hidden", hidden))
     head = AngularSoftmax((feat_dim, *hidden)[-1], num_domains, s, m, monotone)
     classifier = DomainClassifier(feat_dim, num_domains, hidden, head)
     return DomainAdversarial(classifier, alpha=None, lambd=lambd)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Hashable
+import os
+from collections.abc import Collection, Hashable, Iterable
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 if TYPE_CHECKING: import torch
@@ -16,7 +18,8 @@ if TYPE_CHECKING: import torch
 T = TypeVar("T")
 
 # %% auto #0
-__all__ = ['T', 'need', 'whole', 'number', 'choice', 'tensor']
+__all__ = ['T', 'need', 'printable', 'whole', 'number', 'choice', 'tensor', 'truth', 'instance',
+           'several', 'file_path']
 
 # %% ../nbs/00_ground/00_checks.ipynb #51089ea3
 def need(
@@ -29,6 +32,21 @@ def need(
 
     Raises: ValueError of the form `name: expected …, got …`"""
     if not ok: raise ValueError(f"{name}: expected {expected}, got {got}")
+
+# %% ../nbs/00_ground/00_checks.ipynb #c0ffee02
+def printable(
+    text: str, # the name of a class or a file, say
+) -> str:
+    "A text on one line; signs that would steer a terminal are spelled out."
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else " " if c.isspace() else
+                   c.encode("unicode_escape").decode() for c in " ".join(text.splitlines()))
+
+def _shown(
+    value: object, # what came
+) -> str:
+    "A value as an error shows it: on one line, and not too long."
+    words = " ".join(repr(value).split())
+    return words if len(words) <= 100 else f"{words[:99]}…"
 
 # %% ../nbs/00_ground/00_checks.ipynb #d7058712
 def _in_range(least: object, most: object, above: object = None, below: object = None) -> str:
@@ -54,9 +72,9 @@ def whole(
     try: n = operator.index(value)
     except (TypeError, RuntimeError): n = None
     truth = isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
-    if n is None or truth: raise ValueError(f"{name}: expected {expected}, got {value!r}")
+    if n is None or truth: raise ValueError(f"{name}: expected {expected}, got {_shown(value)}")
     inside = (least is None or n >= least) and (most is None or n <= most)
-    need(inside, name, expected, repr(value))
+    need(inside, name, expected, _shown(value))
     return n
 
 # %% ../nbs/00_ground/00_checks.ipynb #978c61e6
@@ -74,7 +92,7 @@ def number(
     real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     inside = real and (least is None or value >= least) and (most is None or value <= most) and \
         (above is None or value > above) and (below is None or value < below)
-    need(inside, name, f"a finite number{_in_range(least, most, above, below)}", repr(value))
+    need(inside, name, f"a finite number{_in_range(least, most, above, below)}", _shown(value))
     return float(value)
 
 # %% ../nbs/00_ground/00_checks.ipynb #72347be0
@@ -87,7 +105,7 @@ def choice(
 
     Raises: ValueError that lists them"""
     known = isinstance(value, Hashable) and value in list(options)
-    need(known, name, f"one of {', '.join(map(str, options))}", repr(value))
+    need(known, name, f"one of {', '.join(map(str, options))}", _shown(value))
     return value
 
 # %% ../nbs/00_ground/00_checks.ipynb #962f8fde
@@ -112,3 +130,53 @@ def tensor(
     if floating:
         need(value.is_floating_point(), name, "a floating-point dtype", value.dtype)
     return value
+
+# %% ../nbs/00_ground/00_checks.ipynb #c0ffee11
+def truth(
+    name: str, # of the argument
+    value: bool, # what came
+) -> bool:
+    """The value, if it is True or False.
+
+    Raises: ValueError for anything else, 0 and 1 too"""
+    need(isinstance(value, bool), name, "True or False", _shown(value))
+    return value
+
+def instance(
+    name: str, # of the argument
+    value: T, # what came
+    kind: type | tuple[type, ...], # of which it must be
+    expected: str, # that kind in words
+) -> T: # the value
+    """The value, if it is of that kind.
+
+    Raises: ValueError for anything else"""
+    need(isinstance(value, kind), name, expected, _shown(value))
+    return value
+
+# %% ../nbs/00_ground/00_checks.ipynb #c0ffee13
+def several(
+    name: str, # of the argument
+    values: Iterable[T], # what came
+    least: int = 0, # how many there must be
+) -> list[T]:
+    """The values as a list.
+
+    Raises: ValueError for what cannot be gone through, a text, or too few"""
+    fits = isinstance(values, Iterable) and not isinstance(values, (str, bytes))
+    expected = f"at least {least} values" if least else "several values"
+    need(fits, name, expected, _shown(values))
+    found = list(values)
+    need(len(found) >= least, name, expected, len(found))
+    return found
+
+def file_path(
+    name: str, # of the argument
+    value: str | Path, # what came
+) -> Path:
+    """The value as a path.
+
+    Raises: ValueError for what is none, or an empty one"""
+    fits = isinstance(value, (str, os.PathLike)) and os.fspath(value) != ""
+    need(fits and "\0" not in str(value), name, "a path", _shown(value))
+    return Path(value)

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .checks import need, whole
+from .checks import need, printable, whole
 from .files import make_folder, write_whole
 
 # %% auto #0
@@ -129,6 +129,10 @@ def reproduce(
 _UNSEEN = ("No finding in losses and embeddings. Gradients are not in a run or a log: for those, "
            "fer_nb.grl.doctor(model, objective, batch) or fer_nb.grl.watch(model, head).")
 
+def _plain(text: str) -> str:
+    "Lines for a terminal: names in them cannot move the cursor or change colors."
+    return "\n".join(map(printable, text.splitlines()))
+
 def doctor(
     path: str | Path, # of a saved run, a CSV or a TensorBoard event file
 ) -> int: # exit status: 0 without a finding, 1 with one
@@ -138,15 +142,17 @@ def doctor(
     path = Path(path)
     if path.suffix.lower() == ".csv" or "tfevents" in path.name:
         run = read_curves(path)
-        print(f"{path.name}: {', '.join(f'{len(v)} values of {name}' for name, v in run.items())}")
+        values = ", ".join(f"{len(v)} values of {name}" for name, v in run.items())
+        print(_plain(f"{path.name}: {values}"))
     else:
         run = Run.load(path)
         losses = ", ".join(run.losses) or "not recorded"
-        print(f"{path.name}: {len(run)} frames of {len(run.labels)} points, losses {losses}")
+        frames = f"{len(run)} frames of {len(run.labels)} points"
+        print(_plain(f"{path.name}: {frames}, losses {losses}"))
         if "domain" not in run.losses:
             print("no loss named domain: only the embeddings and the other losses can be looked at")
     found = examine(run)
-    print(found if found else _UNSEEN)
+    print(_plain(str(found)) if found else _UNSEEN)
     return int(bool(found))
 
 # %% ../nbs/21_cli.ipynb #542a9f42
@@ -259,7 +265,7 @@ def main(
         status = verbs[verb](**args)
         return status if isinstance(status, int) else 0 # rows of wmnist are for its callers
     except (ValueError, OSError) as e:
-        print(f"fer_nb: {e}", file=sys.stderr)
+        print(_plain(f"fer_nb: {e}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; finished trainings are kept, run the same command to go on",

@@ -15,14 +15,14 @@ import zlib
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fer_nb
-from .checks import need
+from .checks import file_path, instance, need, several
 
 # %% auto #0
 __all__ = ['data_file', 'drop_parts', 'whole_file', 'write_whole', 'append_line', 'read_lines',
-           'write_csv', 'read_csv', 'make_folder']
+           'plain_cell', 'cell_text', 'write_csv', 'read_csv', 'make_folder']
 
 # %% ../nbs/00_ground/01_files.ipynb #fc96a27f
 def data_file(
@@ -31,7 +31,7 @@ def data_file(
     """The path of a file of `data_samples`.
 
     Raises: ValueError that says where it was sought"""
-    home = Path(fer_nb.__file__).parent
+    home, name = Path(fer_nb.__file__).parent, instance("name", name, str, "a text")
     places = [home/"data_samples"/name, home.parent/"data_samples"/name]
     found = [path for path in places if path.is_file()]
     need(bool(found), "name", "a file of data_samples",
@@ -78,7 +78,7 @@ def whole_file(
     """A file that takes the place of `path` only when the block has ended without an error.
 
     Raises: ValueError for a missing folder or a folder in the file's place"""
-    path = Path(path)
+    path = file_path("path", path)
     need(path.parent.is_dir(), "path", "a file in an existing folder", path)
     need(not path.is_dir(), "path", "a file", f"the folder {path}")
     name = zlib.crc32(os.fsencode(path.name)) # a long name would not bear an ending
@@ -90,6 +90,9 @@ def whole_file(
             os.fsync(file.fileno())
             if fcntl: os.replace(part, path) # locked until it has its name
         if not fcntl: os.replace(part, path) # Windows renames no open file
+    except OSError as error:
+        if error.filename in (None, str(part)): error.filename = str(path) # what was asked for
+        raise
     finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/00_ground/01_files.ipynb #f0f24a30
@@ -98,31 +101,48 @@ def write_whole(
     data: bytes | str, # what belongs there; a text is written as UTF-8
 ) -> None:
     "Write a file so that it holds either what it held before or all of `data`; see `whole_file`."
+    instance("data", data, (str, bytes), "bytes or a text")
     with whole_file(path) as file: file.write(data.encode() if isinstance(data, str) else data)
     drop_parts(Path(path).parent)
 
 # %% ../nbs/00_ground/01_files.ipynb #a32bffcc
+def _json_line(row: dict) -> bytes:
+    "A row as a line of JSON."
+    instance("row", row, dict, "a dict")
+    try: return json.dumps(row).encode() + b"\n"
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"row: expected what JSON can hold, got {error}") from None
+
+def _append(number: int, line: bytes) -> None:
+    "Write all of a line behind what is there."
+    while line: line = line[os.write(number, line):]
+    os.fsync(number)
+
 def append_line(
     path: str | Path, # file of JSON lines; made, with its folder, if it is not there
     row: dict, # of what JSON can hold
 ) -> None:
     "Add a row at the end, on a line of its own even where the last line was cut short."
-    path = Path(path)
+    path, line = file_path("path", path), _json_line(row)
+    need(not path.is_dir(), "path", "a file", f"the folder {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
-        if file.tell():
+        _lock(file, wait=True)
+        size = file.seek(0, os.SEEK_END)
+        if size:
             file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n": file.write(b"\n")
-        file.write(json.dumps(row).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+            if file.read(1) != b"\n": line = b"\n" + line
+        try: _append(file.fileno(), line)
+        except OSError as error: # a full disk: no half a line stays
+            os.ftruncate(file.fileno(), size)
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 # %% ../nbs/00_ground/01_files.ipynb #468fb2b6
 def read_lines(
     path: str | Path, # file of JSON lines; it need not exist
 ) -> list[dict]: # the rows that can be read, in order
     "The rows that `append_line` has written; a warning counts lines that hold no row."
-    path = Path(path)
+    path = file_path("path", path)
     lines = path.read_bytes().split(b"\n") if path.is_file() else [b""]
     rows, damaged = [], []
     for n, line in enumerate(lines, 1):
@@ -137,25 +157,50 @@ def read_lines(
     return rows
 
 # %% ../nbs/00_ground/01_files.ipynb #6265d942
+def plain_cell(
+    text: str, # anything, a file name say
+) -> str: # as a table holds it
+    "A text that no spreadsheet takes for a formula; a number stays one."
+    try: float(text)
+    except ValueError: return "'" * bool(re.match("'*[=+@\t\r-]", text)) + text
+    return text
+
+def cell_text(
+    cell: str, # of a table
+) -> str:
+    "What `plain_cell` was given."
+    return cell[bool(re.match("'+[=+@\t\r-]", cell)):]
+
+def _text(cell: Any) -> Any: return cell_text(cell) if isinstance(cell, str) else cell
+
+def _plain(value: object) -> object: return plain_cell(value) if isinstance(value, str) else value
+
 def write_csv(
     path: str | Path, # file to write, whole; its folder exists
     rows: Iterable[dict], # a row per dict
 ) -> None:
     "Write rows as a table; a key that a row lacks is an empty cell."
-    rows = list(rows)
+    rows = [instance("rows", row, dict, "dicts") for row in several("rows", rows)]
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(k for row in rows for k in row)),
-                            lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    names = list(dict.fromkeys(k for row in rows for k in row))
+    writer = csv.writer(text, lineterminator="\n")
+    lines = [names, *([row.get(name, "") for name in names] for row in rows)]
+    writer.writerows([_plain(value) for value in line] for line in lines)
     write_whole(path, text.getvalue())
 
 # %% ../nbs/00_ground/01_files.ipynb #fd03254f
 def read_csv(
     path: str | Path, # a table with a head
 ) -> list[dict[str, str]]: # a row per line, all cells as texts
-    "The rows of a table."
-    with open(path, encoding="utf-8", newline="") as file: return list(csv.DictReader(file))
+    """The rows of a table.
+
+    Raises: ValueError for a file that is not there or holds no table"""
+    path = file_path("path", path)
+    try:
+        with open(path, encoding="utf-8", newline="") as file: rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"path: expected a table with a head, got {path}: {error}") from None
+    return [{_text(k): _text(v) for k, v in row.items()} for row in rows]
 
 # %% ../nbs/00_ground/01_files.ipynb #7a6d8c2f
 def make_folder(
@@ -165,7 +210,7 @@ def make_folder(
     """Make a folder, with those above it.
 
     Raises: ValueError if it, or one above it, is a file"""
-    path = Path(path).expanduser()
+    path = file_path(name, path).expanduser()
     files = [p for p in (path, *path.parents) if p.exists() and not p.is_dir()]
     need(not files, name, "a folder", f"the file {files[0] if files else path}")
     path.mkdir(parents=True, exist_ok=True)

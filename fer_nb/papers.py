@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from .angular_softmax import AngularSoftmax
 from .backbones import LeNetsPP
 from .centers import CenterLoss, IslandLoss
-from .checks import choice, need, number, whole
+from .checks import choice, file_path, instance, need, number, several, tensor, whole
 from .dda import DDALoss
 from .embeddings import Run, embed, record
 from .files import data_file, make_folder, read_csv, read_lines, write_csv
 from .large_margin import LargeMarginLoss
 from .recipes import Settings, from_row, setting
 from .runtime import torch_threads
-from .separate_loss import SeparateLoss
+from .separate_loss import SeparateLoss, true_centers
 from .tables import fill, finished, interval, markdown as aligned, paired as apart, spread
 from .training import Batches, NonFiniteLoss, Objective, cosine, evaluate, fit, staircase
 from .wmnist import (DIGITS, PROFILES, load_digits, minority_classes, to_input, wild_counts,
@@ -42,9 +42,7 @@ LOSSES = ("softmax", "center", "island", "dda", "separate", "margin", "angular")
 def _profile(name: str, value: Any) -> str | tuple:
     return value if isinstance(value, str) else tuple(wild_counts(value))
 
-def _folder(name: str, value: Any) -> str:
-    need(isinstance(value, (str, Path)), name, "a folder of IDX files", repr(value))
-    return str(value)
+def _folder(name: str, value: Any) -> str: return str(file_path(name, value))
 
 # %% ../nbs/20_papers.ipynb #06c7a6fc
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def wild_data(
     watch: int = 50, # held-out images per class
 ) -> Data:
     "The recipe's training, watched and test images; `ValueError` if a class has too few images"
-    images, labels = load_digits(r.data)
+    images, labels = load_digits(instance("r", r, Recipe, "a Recipe").data)
     held = wild_subset(labels, [watch]*10, seed=0)
     rest = torch.ones(len(labels)).index_fill(0, held, 0).nonzero()[:, 0]
     counts = wild_counts(r.profile, r.majority)
@@ -142,7 +140,7 @@ def build(
     num_classes: int = 10,
 ) -> tuple[torch.nn.Module, torch.nn.Module]: # (model, objective)
     "The recipe's network and objective, initialized from its seed"
-    torch.manual_seed(r.seed)
+    torch.manual_seed(instance("r", r, Recipe, "a Recipe").seed)
     model = LeNetsPP(num_classes, 2, r.width, r.size, init="xavier")
     rule: dict[str, Any] = dict(alpha=r.alpha, centers=r.centers)
     if r.loss == "angular": model.classifier = _angular_head(num_classes, r.s)
@@ -174,8 +172,8 @@ def label(
     r: Recipe | dict, # a `Recipe`, or a row of `compare`
 ) -> str:
     "The recipe's name in tables and legends"
-    if not isinstance(r, Recipe):
-        r = from_row(Recipe, {name: v for name, v in r.items() if name != "profile"})
+    if isinstance(r, dict): r = from_row(Recipe, {k: v for k, v in r.items() if k != "profile"})
+    instance("r", r, Recipe, "a Recipe or a row")
     if r.loss == "softmax": return "softmax"
     if r.loss == "angular": return f"angular softmax s={r.s:g}"
     named = {"center": "center", "dda": "DDA", "margin": "large margin"}.get(r.loss, r.loss)
@@ -196,8 +194,8 @@ def recording(
     **settings: Any, # fields of the recipe to change, as the widgets do
 ) -> Run:
     "A `Run` that grows as it is iterated, drawn by `theatre` or `finish`ed, and not before"
-    data = wild_data(r := replace(recipe or Recipe(), **settings))
-    return _record(start(r, data), r, data, every)
+    r = replace(instance("recipe", recipe or Recipe(), Recipe, "a Recipe"), **settings)
+    return _record(start(r, data := wild_data(r)), r, data, every)
 
 # %% ../nbs/20_papers.ipynb #fc7667ff
 def wild_race(
@@ -229,9 +227,9 @@ def class_means(
     batch_size: int = 1000, # images at a time
 ) -> torch.Tensor: # (num_classes, d)
     "Mean embedding of each class, in evaluation mode"
-    e = embed(model, x.to(next(model.parameters()).device), batch_size)[0].cpu()
-    sums = torch.zeros(num_classes, e.shape[1]).index_add_(0, y, e)
-    return sums / torch.bincount(y, minlength=num_classes)[:, None]
+    parameters = instance("model", model, torch.nn.Module, "a torch.nn.Module").parameters()
+    x = tensor("x", x, ("N", "C", "H", "W")).to(next(parameters).device)
+    return true_centers(embed(model, x, batch_size)[0].cpu(), y, num_classes)
 
 # %% ../nbs/20_papers.ipynb #2bce427a
 def score(
@@ -291,7 +289,8 @@ def movie_path(
     r: Recipe,
 ) -> Path:
     "Where `compare` saves a recipe's recorded `Run`: another recipe, another file"
-    return Path(out)/f"{r.loss}-{r.key()[:8]}.npz"
+    instance("r", r, Recipe, "a Recipe")
+    return file_path("out", out)/f"{r.loss}-{r.key()[:8]}.npz"
 
 # %% ../nbs/20_papers.ipynb #528c6f9e
 def compare(
@@ -305,8 +304,8 @@ def compare(
 ) -> list[dict]: # a row per training, in the order of recipes, then seeds
     "Train every recipe on every seed, side by side; what is in `out` is not trained again"
     choice("part", part, PARTS)
+    recipes = [instance("recipes", r, Recipe, "Recipes") for r in several("recipes", recipes, 1)]
     trials = [replace(r, seed=s) for r in recipes for s in range(whole("seeds", seeds))]
-    need(bool(trials), "recipes", "at least one recipe", "none")
     home = make_folder(out) if out else None
     path = home/"rows.jsonl" if home else None
     def movie(r): return movie_path(home, r) if home and movies and r.seed == 0 else None
@@ -323,7 +322,7 @@ def _by_recipe(rows: list[dict]) -> dict[str, list[dict]]:
     "Rows of each recipe over its seeds; recipes of one name are told apart by their fields"
     names = [f.name for f in fields(Recipe) if f.name not in ("loss", "seed")] + ["part"]
     groups: dict[tuple, list[dict]] = {}
-    for row in rows:
+    for row in several("rows", rows):
         groups.setdefault((label(row), *(str(row.get(n)) for n in names)), []).append(row)
     def name(key: tuple) -> str:
         alike = [k for k in groups if k[0] == key[0]]
@@ -359,6 +358,7 @@ def paired(
     heads: tuple = ("linear", "center"), # which readouts
 ) -> str: # a Markdown table
     "Differences of balanced accuracy on the same seeds, with 95 % confidence intervals"
+    for head in several("heads", heads): choice("heads", head, HEADS)
     groups = {name: {row["seed"]: row for row in group if "diverged" not in row}
               for name, group in _by_recipe(rows).items()}
     lines = [["difference", "head", "mean [95 % interval]", "seeds in favor"]]
@@ -386,7 +386,7 @@ def preset(
     base = replace(PRESETS[name], **changes)
     gammas = (1., 3., 5., 7.) if name == "paper" and "gamma" not in changes else (base.gamma,)
     recipes = []
-    for loss in losses:
+    for loss in several("losses", losses, 1):
         own = {"lam": OWN_LAM[loss]} if loss in OWN_LAM and name == "lab" else {}
         recipes += [replace(base, loss=loss, gamma=gamma, **({} if "lam" in changes else own))
                     for gamma in (gammas if loss == "dda" else gammas[:1])]

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .checks import need
-from .plots import figure
+from .checks import need, number, several, tensor
+from .plots import figure, literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,8 +149,12 @@ def show(
     height: float = 2., # of each, in inches
 ) -> Figure: # one axes per picture
     "Pictures side by side. Floating-point planes are stretched from smallest to largest value."
-    images = [image.detach().cpu() for image in images]
-    need(bool(images), "images", "at least one picture", "none")
+    shape, height = ("C", "H", "W"), number("height", height, above=0)
+    images = [tensor("images", image, shape).detach().cpu()
+              for image in several("images", images, 1)]
+    if titles is not None:
+        titles = several("titles", titles)
+        need(len(titles) == len(images), "titles", f"{len(images)}, one each", len(titles))
     widths = [image.shape[-1] / image.shape[-2] for image in images]
     fig, axes = figure(height * sum(widths) + .1, height + .3, 1, len(images), dpi=72,
                        squeeze=False, width_ratios=widths)
@@ -159,7 +163,7 @@ def show(
             low, high = image.aminmax()
             image = (image - low) / (high - low).clamp(min=1e-6)
         ax.imshow(image.permute(1, 2, 0).expand(-1, -1, 3).numpy(), interpolation="antialiased")
-        ax.set(xticks=[], yticks=[], title=titles[n] if titles else "")
+        ax.set(xticks=[], yticks=[], title=literal(str(titles[n])) if titles else "")
     return fig
 
 # %% ../nbs/00_ground/06_pictures.ipynb #720ac391

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .checks import need, number, printable, whole
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['PALETTE', 'color', 'figure', 'principal_axes']
+__all__ = ['PALETTE', 'color', 'literal', 'figure', 'principal_axes']
 
 # %% ../nbs/00_ground/03_plots.ipynb #3039e535
 # M. A. Petroff, "Accessible color sequences for data visualization", 2021, arXiv:2107.02270
@@ -25,9 +27,15 @@ def color(
     k: int, # class number
 ) -> str: # "#rrggbb"
     "The color of class k; classes ten apart share one."
-    return PALETTE[int(k) % len(PALETTE)]
+    return PALETTE[whole("k", k, None) % len(PALETTE)]
 
 # %% ../nbs/00_ground/03_plots.ipynb #72175761
+def literal(
+    name: str, # of a class, a run, a file
+) -> str: # for matplotlib
+    "A name as a picture shows it: on one line, without formulas."
+    return printable(name).replace("$", r"\$")
+
 def figure(
     width: float, # inches
     height: float, # inches
@@ -37,10 +45,12 @@ def figure(
     **subplots: Any, # see matplotlib's Figure.subplots: sharex, width_ratios, squeeze …
 ) -> tuple[Figure, Any]: # the figure, and its axes as Figure.subplots gives them
     "A figure that fits a notebook's column, with room for labels."
+    size = [number(name, side, above=0) for name, side in (("width", width), ("height", height))]
+    for name, n in (("rows", rows), ("columns", columns), ("dpi", dpi)): whole(name, n)
     from matplotlib.figure import Figure
     if "IPython" in sys.modules: # without pyplot nobody else tells a kernel how to show it
         import matplotlib_inline.backend_inline # noqa: F401
-    fig = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+    fig = Figure(figsize=size, dpi=dpi, layout="constrained")
     return fig, fig.subplots(rows, columns, **subplots)
 
 # %% ../nbs/00_ground/03_plots.ipynb #e10f7313
@@ -49,7 +59,9 @@ def principal_axes(
     d: int = 2, # how many directions
 ) -> tuple[np.ndarray, np.ndarray]: # mean (D,) and unit directions (D, d)
     "The points' mean and the directions in which they are widest: draw `(x - mean) @ axes`."
-    x = np.asarray(x, np.float64)
+    fits = isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind in "fiu" and len(x) > 0
+    need(fits, "x", "an array of points (N, D)", type(x).__name__)
+    x, d = x.astype(np.float64), whole("d", d)
     mean = x.mean(0)
     axes = np.linalg.svd(x - mean, full_matrices=False)[2][:d]
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(1)]

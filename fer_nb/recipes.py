@@ -12,7 +12,7 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from html import escape
 from typing import Any, TypeVar
 
-from .checks import number, whole
+from .checks import instance, need, number, whole
 
 S = TypeVar("S", bound="Settings")
 
@@ -83,6 +83,9 @@ def from_row(
     """The settings of a row whose cells may be texts; an empty cell is None.
 
     Raises: ValueError for a cell that does not fit its field"""
+    fits = isinstance(cls, type) and issubclass(cls, Settings)
+    need(fits, "cls", "a class of Settings", repr(cls))
+    instance("row", row, Mapping, "a dict")
     return cls(**{f.name: _value(f, row[f.name]) for f in fields(cls) if f.name in row})
 
 # %% ../nbs/00_ground/07_recipes.ipynb #a4ddf160
@@ -90,6 +93,7 @@ def describe(
     settings: Settings,
 ) -> str: # "name value, name value …"
     "All that is set in one line, without what is off: None, False, 0 and empty."
+    instance("settings", settings, Settings, "Settings")
     said = {f.name: getattr(settings, f.name) for f in fields(settings)}
     return ", ".join(f"{name} {'+'.join(map(str, v)) if isinstance(v, tuple) else v}"
                      for name, v in said.items()

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from .checks import whole
+
 # %% auto #0
 __all__ = ['evaluating', 'learning', 'saved_since', 'random_state', 'set_random_state', 'processes',
            'rank', 'first_process', 'sum_over_processes', 'torch_threads']
@@ -104,7 +106,7 @@ def torch_threads(
     n: int | None, # threads of PyTorch on the processor; None: leave them as they are
 ) -> Generator[None]:
     "So many threads inside; afterwards as many as before."
-    before = torch.get_num_threads()
+    before, n = torch.get_num_threads(), None if n is None else whole("threads", n)
     if n is not None: torch.set_num_threads(n)
     try: yield
     finally:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import active_children, get_context, parent_process
+from numbers import Real
 from pathlib import Path
 from statistics import fmean, stdev
 
-from .checks import number, whole
+from .checks import instance, need, number, printable, several, truth, whole
 from .files import append_line, read_lines
 
 # %% auto #0
@@ -29,7 +31,7 @@ def interval(
     """Mean of paired differences with Student's t confidence interval.
 
     Raises: ValueError for differences that are no finite numbers, a level not between 0 and 1"""
-    d = [number("differences", value) for value in differences]
+    d = [number("differences", value) for value in several("differences", differences)]
     level = number("level", level, above=0, below=1)
     if len(d) < 2: return fmean(d) if d else math.nan, math.nan, math.nan
     from scipy.stats import t
@@ -43,6 +45,7 @@ def paired(
     level: float = 0.95, # of confidence
 ) -> tuple[float, float, float]: # (mean, low, high) of a − b
     "`interval` of the differences on the keys that both have."
+    for name, values in (("a", a), ("b", b)): instance(name, values, Mapping, "a dict")
     return interval([a[key] - b[key] for key in a if key in b], level)
 
 # %% ../nbs/00_ground/04_tables.ipynb #d31ead77
@@ -51,18 +54,23 @@ def spread(
     digits: int = 1, # decimals
 ) -> str:
     "Mean ± sample standard deviation; – if there is nothing to average."
-    values = [v for v in values if not math.isnan(v)]
+    values, digits = several("values", values), whole("digits", digits, 0, 20)
+    values = [v for v in values if not math.isnan(instance("values", v, Real, "numbers"))]
     if not values: return "–"
     deviation = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{fmean(values):.{digits}f}{deviation}"
 
 # %% ../nbs/00_ground/04_tables.ipynb #6da5425f
-def _cell(value: object) -> str: return str(value).replace("|", "\\|").replace("\n", " ")
+def _cell(value: object) -> str:
+    "A value as a cell holds it: on one line, its bars escaped."
+    return re.sub(r"(\\*)\|", r"\1\1\\|", printable(str(value)))
 
 def markdown(
     lines: Iterable[Iterable[object]], # of cells; the first line is the head
 ) -> str:
     "A Markdown table with its columns below each other."
+    lines = [several("lines", line) for line in several("lines", lines, 1)]
+    need(len({len(line) for line in lines}) == 1, "lines", "as many cells in each", "others")
     head, *body = [[_cell(value) for value in line] for line in lines]
     width = [max(len(line[i]) for line in (head, *body)) for i in range(len(head))]
     rows = (head, ["-" * w for w in width], *body)
@@ -119,9 +127,13 @@ def fill(
 ) -> dict[str, dict]: # key → row, in the order of the jobs
     "The rows of all jobs; those that are there already are not made again."
     from tqdm.auto import tqdm
+    instance("jobs", jobs, Mapping, "a dict of tuples")
+    truth("progress", progress)
+    instance("unit", unit, str, "a text")
     rows = dict(finished(path) if done is None else done)
     new = {key: args for key, args in jobs.items() if key not in rows}
     count = os.cpu_count() or 1 if workers is None else whole("workers", workers)
+    need(callable(work), "work", "a function", type(work).__name__)
     with tqdm(total=len(jobs), initial=len(jobs) - len(new), unit=unit, desc=title,
               disable=not progress) as bar:
         for key, row in parallel(new, work, max(1, min(count, len(new)))):

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .checks import need, number, tensor, whole
+from .checks import file_path, need, number, several, tensor, whole
 from .files import data_file
-from .plots import figure
+from .plots import figure, literal
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -38,7 +38,8 @@ def read_idx(
     ndim: int, # number of dimensions expected: 3 for images, 1 for labels
 ) -> torch.Tensor: # uint8, of the shape the header gives
     "Read an IDX file exactly; a `ValueError` names one that is damaged, cut short or too long."
-    path, head = Path(path), 4 + 4 * ndim
+    path, ndim = file_path('path', path), whole('ndim', ndim, 1, 255)
+    head = 4 + 4 * ndim
     try: raw = gzip.decompress(path.read_bytes()) if path.suffix == '.gz' else path.read_bytes()
     except (OSError, EOFError, zlib.error) as e:
         problem = f'{type(e).__name__}: {e}'
@@ -71,7 +72,7 @@ def _idx_files(
     part: str, # 'train' or 't10k'
 ) -> list[Path]: # of images, of labels
     "The image and the label file of a part."
-    root, names = Path(root), _idx_names(part)
+    root, names = file_path('root', root), _idx_names(part)
     need(root.is_dir(), 'root', 'a folder with IDX files', f'{str(root)!r}, which is not a folder')
     found = {}
     for folder in (root, root/'MNIST'/'raw', root/'FashionMNIST'/'raw'):
@@ -197,9 +198,19 @@ def minority_classes(
 ) -> list[int]: # class numbers, ascending
     "The classes with at most half as many images as the largest class."
     counts = _per_class('counts', counts)
+    need(len(counts) > 0, 'counts', 'at least one', 'none')
     return [k for k, n in enumerate(counts) if 2 * n <= max(counts)]
 
 # %% ../nbs/00_wmnist.ipynb #f133744e
+def _as_tensor(
+    labels: torch.Tensor | np.ndarray | Sequence[int], # whatever came
+) -> torch.Tensor:
+    "Labels as a tensor."
+    try: return torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):
+        came = type(labels).__name__
+        raise ValueError(f'labels: expected a tensor (N,) of integers, got {came}') from None
+
 def wild_subset(
     labels: torch.Tensor | np.ndarray | Sequence[int], # all labels (N,), integers in 0..K-1
     counts: Sequence[int], # images wanted per class, e.g. from `wild_counts`
@@ -209,7 +220,7 @@ def wild_subset(
 
     Lowering a count only removes images.
     Raises: ValueError for other labels, impossible counts, or more than there are"""
-    labels, seed = torch.as_tensor(labels), whole('seed', seed, 0)
+    labels, seed = _as_tensor(labels), whole('seed', seed, 0)
     counts = _per_class('counts', counts)
     exact = not labels.dtype.is_floating_point and not labels.is_complex()
     need(labels.ndim == 1 and exact and labels.dtype != torch.bool, 'labels',
@@ -272,6 +283,10 @@ def wild_figure(
     """A wild subset as bars made of its own images, at most 30 a row; minority classes have a †.
 
     Raises: ValueError for too many or too few names, and see wild_subset"""
+    tensor('images', images, ('N', 'H', 'W'))
+    counts, names = _per_class('counts', counts), several('names', names)
+    some = len(images) > 0 and images.dtype == torch.uint8
+    need(some, 'images', 'at least one, of torch.uint8', f'{len(images)} of {images.dtype}')
     K, gray = len(counts), '#808080'
     need(len(names) == K, 'names', f'{K} class names, one per count', len(names))
     unit, rare = max(1, math.ceil(max(counts) / 30)), minority_classes(counts)
@@ -279,7 +294,8 @@ def wild_figure(
     ax.imshow(_wild_canvas(images, labels, counts, seed, unit), aspect='auto',
               interpolation='antialiased')
     middles = [(k + .5) * images.shape[1] for k in range(K)]
-    ax.set_yticks(middles, [f'{name} †' if k in rare else name for k, name in enumerate(names)])
+    names = [literal(str(name)) + ' †' * (k in rare) for k, name in enumerate(names)]
+    ax.set_yticks(middles, names)
     right = ax.secondary_yaxis('right')
     right.set_yticks(middles, [str(n) for n in counts])
     for axis in (ax, right):

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .lenets import GrayBackbone, Output, initialise
-from ..checks import need, number, whole
+from ..checks import choice, instance, need, number, several, tensor, whole
 
 if TYPE_CHECKING: from torchvision.models import WeightsEnum
 
@@ -107,6 +107,7 @@ def from_torchvision(
 
     Raises: ValueError for a size, width or weights that do not fit, ConnectionError if weights can
     be neither found nor fetched"""
+    choice("name", name, ("vgg19", "vgg16", "alexnet", "resnet18"))
     number("width", width, above=0)
     number("dropout", dropout, 0, below=1)
     in_size, fresh = whole("in_size", in_size, 32), weights is None
@@ -122,6 +123,7 @@ def from_torchvision(
 # %% ../../nbs/04_backbones/01_faces.ipynb #4d89c0e5
 def _check_planes(images: torch.Tensor, in_size: int) -> None:
     "Refuse images that are not (B, 3, in_size, in_size)."
+    tensor("images", images, floating=True)
     gray = "; a gray image is three equal planes: images.expand(-1, 3, -1, -1)"
     need(images.shape[1:] == (3, in_size, in_size), "images", f"shape (B, 3, {in_size}, {in_size})",
          f"{tuple(images.shape)}{gray if images.shape[1:2] == (1,) else ''}")
@@ -220,7 +222,8 @@ def receptive_field(
     "How much of the image one number of a map depends on."
     def first(value): return value if isinstance(value, int) else value[0]
     side = step = 1
-    for layer in layers:
+    for layer in several("layers", layers):
+        instance("layers", layer, nn.Module, "torch.nn.Modules")
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)):
             side += (first(layer.kernel_size) - 1) * step
             step *= first(layer.stride)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from ..checks import choice, need, number, whole
+from ..checks import choice, instance, need, number, tensor, whole
 
 if TYPE_CHECKING: from matplotlib.axes import Axes
 
@@ -54,6 +54,7 @@ def initialise(
 ) -> nn.Module: # the same module
     "Draw the weights anew from torch's random state; biases start at zero."
     choice("init", init, ("he", "xavier", "torch"))
+    instance("module", module, nn.Module, "a torch.nn.Module")
     for layer in module.modules():
         if init == "torch" or not isinstance(layer, (nn.Conv2d, nn.Linear)): continue
         if init == "he": nn.init.kaiming_normal_(layer.weight)
@@ -86,6 +87,7 @@ class GrayBackbone(nn.Module):
     ) -> Output: # embedding (B, feat_dim), logits (B, num_classes)
         "Embed the images and score the classes."
         shape = (1, self.in_size, self.in_size)
+        tensor("images", images, floating=True)
         need(images.shape[1:] == shape, "images", f"shape (B, {shape[0]}, {shape[1]}, {shape[2]})",
              tuple(images.shape))
         embedding = self.embed(self.features(images))
@@ -135,6 +137,7 @@ def _watch(
     images: torch.Tensor, # a batch it takes
 ) -> list: # notes in the order in which the layers run
     "Send a batch through and take a note of every layer."
+    tensor("images", images, floating=True)
     notes = []
     def hook(layer, args, out): notes.append(note(layer, out))
     hooks = [layer.register_forward_hook(hook) for layer in layers]
@@ -159,6 +162,7 @@ def layer_table(
     def line(layer: nn.Module, out: torch.Tensor) -> Layer:
         parameters = sum(p.numel() for p in layer.parameters())
         return Layer(type(layer).__name__, tuple(out.shape[1:]), parameters)
+    instance("model", model, nn.Module, "a torch.nn.Module")
     return _watch([m for m in model.modules() if not list(m.children())], line, model, images)
 
 # %% ../../nbs/04_backbones/00_lenets.ipynb #554cdfe2
@@ -167,6 +171,7 @@ def signal_spread(
     images: torch.Tensor, # a batch it takes
 ) -> list[float]: # one value per convolution and linear layer
     "How much the samples of a batch differ in each layer: the mean standard deviation."
+    instance("model", model, nn.Module, "a torch.nn.Module")
     layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     return _watch(layers, lambda layer, out: out.std(0).mean().item(), model, images)
 

@@ -15,7 +15,7 @@ from torch.utils.data import (ConcatDataset, DataLoader, Dataset, IterableDatase
                               TensorDataset, default_collate)
 
 from .memory import Source
-from ..checks import need, whole
+from ..checks import instance, need, several, whole
 from ..runtime import processes, rank
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -50,8 +50,7 @@ class BalancedSampler(Sampler):
         per_domain: int = 32, # samples of each domain in a batch, per process
         seed: int = 0, # another seed, another order
     ):
-        need(len(sizes) > 0, "sizes", "at least one domain", "none")
-        self.sizes = [whole("sizes", n) for n in sizes]
+        self.sizes = [whole("sizes", n) for n in several("sizes", sizes, 1)]
         self.per_domain, self.seed = whole("per_domain", per_domain), whole("seed", seed, 0)
         self.epoch = self.start = 0
 
@@ -65,6 +64,7 @@ class BalancedSampler(Sampler):
     ) -> torch.Tensor: # (steps, D, rows) positions inside each domain; rows of all processes
         "Who is in which union batch."
         steps, rows = len(self), self.per_domain * processes()
+        epoch = whole("epoch", epoch, 0)
         return torch.stack([
             _dealt(n, steps * rows, np.random.default_rng([self.seed, epoch, d])).view(steps, rows)
             for d, n in enumerate(self.sizes)], 1)
@@ -83,7 +83,8 @@ def balance_figure(
     seed: int = 0, # of the order
 ) -> Figure:
     "Draw who is in which batch of an epoch; the color tells how often the domain has gone round."
-    from fer_nb.plots import figure
+    from fer_nb.plots import figure, literal
+    instance("sizes", sizes, Mapping, "a dict of numbers of samples")
     order = BalancedSampler(list(sizes.values()), per_domain, seed).order(epoch)
     fig, axes = figure(8, 2.6, 1, len(sizes), squeeze=False)
     for d, (ax, (name, n)) in enumerate(zip(axes[0], sizes.items())):
@@ -91,7 +92,8 @@ def balance_figure(
         place = torch.arange(len(dealt))
         turns = place // n % 10
         ax.scatter(place // per_domain + 1, dealt, s=9, c=turns, cmap="tab10", vmin=0, vmax=9)
-        ax.set_title(f"{name}: {n} pictures\n{len(dealt) / n:.3g} times round", fontsize="medium")
+        title = f"{literal(name)}: {n} pictures\n{len(dealt) / n:.3g} times round"
+        ax.set_title(title, fontsize="medium")
         ax.set_xlabel("step")
         ax.set_ylim(-.5, n - .5)
     axes[0][0].set_ylabel("picture")

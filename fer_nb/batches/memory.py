@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from ..checks import need, whole
+from ..checks import need, truth, whole
 from ..runtime import processes, rank
 
 # %% auto #0
@@ -98,7 +98,7 @@ class Batches(Source):
         shuffle: bool = True, # False: as they lie
     ):
         _check_tensors(tensors)
-        self.tensors, self.shuffle, self.epoch = tensors, shuffle, 0
+        self.tensors, self.shuffle, self.epoch = tensors, truth("shuffle", shuffle), 0
         self.batch_size, self.seed = whole("batch_size", batch_size), whole("seed", seed, 0)
 
     def __len__(self) -> int:
@@ -113,11 +113,11 @@ class Batches(Source):
 
     def set_epoch(self, epoch: int) -> None:
         "Choose the epoch whose order the next `iter` follows."
-        self.epoch = epoch
+        self.epoch = whole("epoch", epoch, 0)
 
     def order(self, epoch: int) -> torch.Tensor: # (N,) indices
         "The order of the samples in an epoch."
-        n = len(self.tensors[0])
+        n, epoch = len(self.tensors[0]), whole("epoch", epoch, 0)
         return _shuffled(n, self.seed, epoch) if self.shuffle else torch.arange(n)
 
     def iterate(
@@ -126,7 +126,8 @@ class Batches(Source):
         start: int = 0, # first batch
     ) -> Iterator[tuple[torch.Tensor, ...]]:
         "The batches of an epoch; with several processes this one's share of each."
-        order = self.order(epoch).to(self.tensors[0].device)
+        order, start = self.order(epoch), whole("start", start, 0)
+        order = order.to(self.tensors[0].device)
         for rows in _shares(order, self.batch_size, start):
             yield tuple(t.index_select(0, rows) for t in self.tensors)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from .loss import read_batch
-from ..checks import need, tensor, whole
-from ..plots import color, figure
+from ..checks import instance, need, tensor, whole
+from ..plots import color, figure, literal
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -27,11 +27,20 @@ def forces(
     c: torch.Tensor, # centers (K, d)
 ) -> torch.Tensor: # (N, d)
     "Minus N times the gradient of the loss; zero where the loss does not depend on x."
+    need(callable(loss), "loss", "a function", type(loss).__name__)
+    x, c = tensor("x", x, floating=True), tensor("c", c, floating=True)
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         # + 0: also for a loss without x
         gradient, = torch.autograd.grad(loss(x, y, c.detach()) + 0 * x.sum(), x)
     return -len(x) * gradient
+
+def _check_field(terms: dict, c: torch.Tensor, x: torch.Tensor | None, labels: torch.Tensor | None
+                 ) -> None:
+    "Functions, and points that have labels."
+    for name, term in terms.items(): need(callable(term), name, "a function", type(term).__name__)
+    need((x is None) == (labels is None), "labels", "both, x and labels, or neither", "only one")
+    if x is not None and labels is not None: read_batch(x, labels, c)
 
 # %% ../../nbs/10_centers/01_field.ipynb #5e8da37b
 def _arrows(
@@ -84,7 +93,7 @@ def _frame(
 ) -> None:
     "A title, and a square without numbers."
     (left, bottom), (right, upper) = ((middle + side * half).tolist() for side in (-1.08, 1.08))
-    ax.set(title=name, aspect="equal", xticks=[], yticks=[], xlim=(left, right),
+    ax.set(title=literal(name), aspect="equal", xticks=[], yticks=[], xlim=(left, right),
            ylim=(bottom, upper))
 
 # %% ../../nbs/10_centers/01_field.ipynb #b1239b78
@@ -100,11 +109,10 @@ def force_field(
 
     Raises: ValueError if c or x is not two-dimensional, y is no class, or x comes without labels"""
     from matplotlib.colors import LogNorm
-    y, grid = whole("y", y, 0, len(tensor("c", c, ("K", 2))) - 1), whole("grid", grid)
-    need((x is None) == (labels is None), "labels", "both, x and labels, or neither", "only one")
-    if x is not None and labels is not None: read_batch(x, labels, c)
-    c = c.detach().double().cpu()
-    points = c.new_empty(0, 2) if x is None else x.detach().double().cpu()
+    y, grid = whole("y", y, 0, len(tensor("c", c, ("K", 2), True)) - 1), whole("grid", grid)
+    _check_field(instance("terms", terms, dict, "a dict of losses"), c, x, labels)
+    c = c.detach().cpu().double()
+    points = c.new_empty(0, 2) if x is None else x.detach().cpu().double()
     labels = torch.empty(0, dtype=torch.int64) if labels is None else labels.cpu()
     at, middle, half = _lattice(torch.cat([c, points]), grid)
     probe = torch.full((len(at),), y)

@@ -14,14 +14,15 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ..checks import choice, need
+from ..checks import choice, instance, need, printable, several, tensor, whole
 from ..faces import AU_NAMES, EMOTIONS
 from ..pictures import Unreadable, open_picture
-from ..plots import figure
+from ..plots import figure, literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +67,7 @@ class Report:
         return not (self.differences or self.problems or self.unreadable)
 
     def __str__(self): # a file name need not be valid text
-        return "\n".join(_report_lines(self)).encode("utf-8", "backslashreplace").decode()
+        return "\n".join(map(printable, _report_lines(self)))
 
     def _repr_html_(self): return f"<pre>{escape(str(self))}</pre>"
 
@@ -98,6 +99,14 @@ def _check_columns(
     need(fits, "targets", f"labels from 0 to {most}, or -1", f"{low} to {high}")
 
 # %% ../../nbs/02_datasets/00_folder.ipynb #327ae1a2
+def _texts(name: str, values: Sequence[str]) -> list[str]:
+    "A list of texts."
+    return [instance(name, value, (str, os.PathLike), "texts") for value in several(name, values)]
+
+def _aus(aus: torch.Tensor) -> torch.Tensor:
+    "Action units (N, 18)."
+    return tensor("aus", aus, ("N", len(AU_NAMES)), floating=True)
+
 class _Columns(Dataset):
     "What is known about the pictures, checked; see `FaceFolder`."
     def __init__(self, paths: Sequence[str], targets: Sequence[int] | torch.Tensor, *,
@@ -106,9 +115,11 @@ class _Columns(Dataset):
                  aus: torch.Tensor | None = None, target: str = "label",
                  transform: Callable | None = None, mode: str = "RGB",
                  opener: Callable[[str], Image.Image] = open_picture, report: Report | None = None):
-        self.paths, self.targets = list(paths), _labels(targets)
-        self.name, self.classes, self.aus = name, tuple(classes), aus
-        self.subjects, self.splits = (None if v is None else list(v) for v in (subjects, splits))
+        self.paths, self.targets = _texts("paths", paths), _labels(targets)
+        self.name, self.classes = instance("name", name, str, "a text"), _texts("classes", classes)
+        self.classes, self.aus = tuple(self.classes), None if aus is None else _aus(aus)
+        self.subjects = None if subjects is None else _texts("subjects", subjects)
+        self.splits = None if splits is None else _texts("splits", splits)
         self.transform, self.opener = transform, opener
         _check_columns(self)
         self.mode, self.target = choice("mode", mode, ("RGB", "L")), target
@@ -137,7 +148,8 @@ class _Readable(_Columns):
         i: int, # position
     ) -> Image.Image: # in the mode asked for
         "The picture itself, without transform and without stand-in."
-        return self.opener(self.paths[i]).convert(self.mode)
+        at = range(len(self))[whole("i", i, -len(self), len(self) - 1)]
+        return self.opener(self.paths[at]).convert(self.mode)
 
     def fault(
         self,
@@ -172,7 +184,7 @@ class _StandIns(_Readable):
             try: image = self.picture(j)
             except Exception as error:
                 self.unreadable[j] = True
-                warnings.warn(f"{self.name}: {self.paths[j]} cannot be read "
+                warnings.warn(f"{self.name}: {printable(str(self.paths[j]))} cannot be read "
                               f"({_fault(error, self.paths[j])}); the next picture of its class "
                               "stands in for it", stacklevel=2)
                 continue
@@ -183,6 +195,14 @@ class _StandIns(_Readable):
                          f"{self.class_name(i)}, got none")
 
 # %% ../../nbs/02_datasets/00_folder.ipynb #2acda681
+def _positions(indices: Sequence[int] | torch.Tensor, n: int) -> list[int]:
+    "Positions, from a list of them or a mask."
+    found = [i.item() if isinstance(i, torch.Tensor) else i for i in several("indices", indices)]
+    if found and all(isinstance(i, (bool, np.bool_)) for i in found):
+        need(len(found) == n, "indices", f"a mask of {n}", len(found))
+        return [i for i, chosen in enumerate(found) if chosen]
+    return [whole("indices", i, -n, n - 1) for i in found]
+
 class _Selectable(_StandIns):
     "Some of the pictures."
     def subset(
@@ -190,9 +210,7 @@ class _Selectable(_StandIns):
         indices: Sequence[int] | torch.Tensor, # positions, or a mask (N,) of booleans
     ) -> FaceFolder:
         "Some of the pictures, with everything that is known about them."
-        indices = torch.as_tensor(indices)
-        if indices.dtype == torch.bool: indices = indices.nonzero().flatten()
-        rows = indices.long().tolist()
+        rows = _positions(indices, len(self))
         def chosen(values): return None if values is None else [values[i] for i in rows]
         part = FaceFolder([self.paths[i] for i in rows], self.targets[rows], name=self.name,
                           classes=self.classes, subjects=chosen(self.subjects),
@@ -242,6 +260,7 @@ class _Reported(_Divisible):
     ) -> Report:
         "Try to open every picture once."
         from tqdm.auto import tqdm
+        if workers is not None: whole("workers", workers, 0)
         if workers is None: workers = 0 if len(self) < 1000 else min(8, _cores())
         loader = DataLoader(_Probe(self), batch_size=64, num_workers=workers, collate_fn=list)
         about = dict(desc=f"reading {self.name}", unit="× 64 pictures", delay=2)
@@ -261,6 +280,8 @@ def sample_figure(
     columns: int = 8, # pictures per class, at most
 ) -> Figure:
     "A row of pictures per class, taken evenly from all of it; a broken one stays empty."
+    instance("data", data, FaceFolder, "a FaceFolder")
+    whole("columns", columns)
     labels = range(-1, len(data.classes))
     found = [(data.targets == k).nonzero().flatten().tolist() for k in labels]
     found = [rows for rows in found if rows]
@@ -271,8 +292,8 @@ def sample_figure(
         for ax in line: ax.set(xticks=[], yticks=[]); ax.spines[:].set_visible(False)
         for ax, i in zip(line, evenly if len(rows) > columns else rows):
             if not data.fault(i): ax.imshow(data.picture(i), cmap="gray", vmin=0, vmax=255)
-        line[0].set_ylabel(data.class_name(rows[0]).replace(" ", "\n"), rotation=0, ha="right",
-                           va="center")
+        name = literal(data.class_name(rows[0])).replace(" ", "\n")
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     return fig
 
 # %% ../../nbs/02_datasets/00_folder.ipynb #45b389dd

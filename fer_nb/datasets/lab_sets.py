@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from ..checks import need, whole
+from ..checks import need, several, whole
 from .folder import FaceFolder
 from .tree import EXPECTED, Found, Tree, make_dataset, path_key
 from ..pictures import is_picture, open_picture
@@ -36,7 +36,8 @@ def kdef(
     """Karolinska Directed Emotional Faces.
 
     Source: Lundqvist, Flykt, Öhman 1998, kdef.se"""
-    some = not isinstance(views, str) and bool(views) and set(views) <= set(VIEWS)
+    views = several("views", views)
+    some = bool(views) and set(views) <= set(VIEWS)
     need(some, "views", f"some of {VIEWS}", repr(views))
     tree, found, dropped = Tree(root, "KDEF"), [], Counter()
     person = re.compile("[ab]([fm]\\d\\d)(af|an|di|ha|ne|sa|su)(fl|hl|s|hr|fr)")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..checks import need
+from ..checks import instance, need, number, several, whole
 from .folder import FaceFolder
 
 # %% auto #0
@@ -42,7 +42,9 @@ def split_by_subject(
 
     Raises: ValueError for a set without subjects, fractions that do not add up to 1, or fewer
         people than parts"""
-    subjects = data.subjects or [""]
+    instance("data", data, FaceFolder, "a FaceFolder")
+    fractions = [number("fractions", share) for share in several("fractions", fractions)]
+    seed, subjects = whole("seed", seed, 0), data.subjects or [""]
     need("" not in subjects, "data", "a data set that says who is in its pictures",
          f"{data.name}; use its official split or torch.utils.data.random_split")
     shares = len(fractions) > 1 and min(fractions) > 0 and abs(sum(fractions) - 1) <= 1e-6

@@ -289,6 +289,7 @@ def emotionet(
     """EmotioNet's manually annotated part: pictures with action units.
 
     Source: Benitez-Quiroz, Srinivasan, Martinez 2016"""
+    choice("target", target, ("au", "label"))
     tree, found, aus, seen = Tree(root, "EmotioNet"), [], [], set()
     pictures = {key.rpartition("/")[2]: path for key, path in tree.pictures.items()}
     rows = ((path, *row) for path in _au_lists(tree) for row in _au_rows(tree, path))

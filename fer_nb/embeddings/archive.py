@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import need
+from ..checks import file_path, need
 from .run import Run, snapshot
 
 # %% auto #0
@@ -57,8 +57,9 @@ KNOWN = ("fer_nb_run", "labels", "images", *_layout(0, 0, 0, 0, 0)) # arrays of 
 
 def _from_npz(path: str | Path) -> Run:
     "The run in the npz file `path`; ValueError if there is none."
+    path = file_path("path", path)
     expected = f"{path}: expected a run written by Run.save, got "
-    if not Path(path).is_file(): raise ValueError(f"{expected}no such file")
+    if not path.is_file(): raise ValueError(f"{expected}no such file")
     try:
         with np.load(path, allow_pickle=False) as file:
             if "fer_nb_run" not in getattr(file, "files", ()):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import number
-from .pictures import (_caption, _colors, _grid, _one_line, _point_order, _reach)
+from ..checks import number, printable
+from .pictures import _caption, _colors, _grid, _point_order, _reach
 from .run import Run, _check_flat, regions, snapshot
 from ..plots import color
 
@@ -114,7 +114,7 @@ def _font() -> ImageFont.FreeTypeFont:
 def _legend(runs: Sequence[Run], width: int, font: ImageFont.FreeTypeFont) -> list[list[tuple]]:
     "The legend's lines: words (x, color, text), broken where the picture ends."
     few, names = {c for run in runs for c in run.minority}, runs[0].class_names
-    words = [(color(c), ("▲ " if c in few else "● ") + _one_line(name))
+    words = [(color(c), ("▲ " if c in few else "● ") + printable(name))
              for c, name in enumerate(names)]
     if few: words.append(("#606060", "▲ few training samples"))
     rows, x = [], 0.
@@ -137,7 +137,7 @@ def _still(runs: Sequence[Run], i: int, reach: Sequence, size: int, font: Any) -
         j, left, top = min(i, len(run) - 1), SIZES.gap + p * (size + SIZES.gap), SIZES.head
         picture.paste(_plane(run, j, reach[p][j], size), (left, top))
         pen.rectangle((left, top, left + size - 1, top + size - 1), outline="#b0b0b0")
-        pen.text((left, SIZES.name), _one_line(run.name), "#202020", font)
+        pen.text((left, SIZES.name), printable(run.name), "#202020", font)
         pen.text((left, SIZES.caption), _caption(run, j), "#606060", font)
     for row, line in enumerate(rows):
         for x, ink, text in line: pen.text((x, foot + SIZES.line * row), text, ink, font)

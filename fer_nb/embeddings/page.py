@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import several, whole
 from .run import Run, _check_flat, snapshot
 
 # %% auto #0
@@ -30,7 +31,7 @@ def pack(
     drop: int = 0, # how many of the lowest bits to round away
 ) -> str: # base64 of a zlib stream: all low bytes of the differences, then all high bytes
     "Frames as compressed text; the differences wrap around like 16-bit integers."
-    a = np.stack(frames)
+    a, drop = np.stack(several("frames", frames, 1)), whole("drop", drop, 0, 15)
     if drop: a = np.clip(np.rint(a / 2**drop) * 2**drop, -32767, 32767)
     a = a.astype("<i2")
     a[1:] -= a[:-1].copy()
@@ -53,6 +54,7 @@ def payload(
     drop: int = 0, # see `pack`
 ) -> dict[str, Any]: # what the player reads; "images" is left None
     "The runs as JSON-able data."
+    _check_flat(runs)
     def bytes_of(a): return _base64(a.astype(np.uint8).tobytes())
     return dict(runs=[{**run.meta(), "labels": bytes_of(run.labels),
                        "predictions": bytes_of(run.predictions), "images": None,

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..checks import need
 from .run import Run, _by_center, _check_flat, _frame_number, recalls, regions
-from ..plots import color
+from ..plots import color, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,12 +43,6 @@ def _point_order(run: Run) -> np.ndarray:
     return np.random.default_rng(0).permutation(len(run.labels))
 
 # %% ../../nbs/06_embeddings/04_pictures.ipynb #5720d3c7
-def _one_line(name: str) -> str: return " ".join(name.splitlines())
-
-def _literal(name: str) -> str:
-    "A name for matplotlib: on one line, without formulas."
-    return _one_line(name).replace("$", r"\$")
-
 def _caption(run: Run, i: int) -> str:
     nearest = "nearest center" if run.centers else "nearest class mean"
     readout = nearest if _by_center(run) else "linear head"
@@ -99,7 +93,7 @@ def _draw_recall(ax: Axes, run: Run, i: int) -> None:
     bars = ax.bar(range(k), np.nan_to_num(recalls(run, i)), color=_colors(k) / 255)
     for c in run.minority: bars[c].set(hatch="////", edgecolor="white", linewidth=0)
     long = max(map(len, run.class_names)) > 3
-    ax.set_xticks(range(k), [_literal(name) for name in run.class_names],
+    ax.set_xticks(range(k), [literal(name) for name in run.class_names],
                   rotation=60 if long else 0, ha="right" if long else "center")
     ax.set(ylim=(0, 1), yticks=(0, 1), yticklabels=("0", "100 %"), facecolor="none")
     ax.set_ylabel("recall", color=GRAY, fontsize=9)
@@ -108,7 +102,7 @@ def _draw_run(top: Axes, low: Axes, run: Run, i: int) -> None:
     "One run: the plane above, recall below."
     _draw_plane(top, run, i)
     _draw_recall(low, run, i)
-    title = f"{_literal(run.name)}\n" * bool(run.name) + _caption(run, i)
+    title = f"{literal(run.name)}\n" * bool(run.name) + _caption(run, i)
     top.set_title(title, color=GRAY, fontsize=11, fontweight="bold")
     for ax in (top, low):
         ax.tick_params(colors=GRAY, labelsize=8)
@@ -120,7 +114,7 @@ def _draw_legend(fig: Figure, runs: Sequence[Run]) -> None:
     from matplotlib.lines import Line2D
     few = {c for run in runs for c in run.minority}
     def mark(label, **look): return Line2D([], [], ls="", label=label, **look)
-    marks = [mark(_literal(name), marker=FEW if c in few else MANY, color=color(c))
+    marks = [mark(literal(name), marker=FEW if c in few else MANY, color=color(c))
              for c, name in enumerate(runs[0].class_names)]
     if few: marks.append(mark("few training samples", marker=FEW, color=GRAY))
     if any(run.centers for run in runs): marks.append(mark("center", marker="*", ms=10, color=GRAY))

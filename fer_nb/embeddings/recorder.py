@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..backbones import memory_layout
-from ..checks import need, tensor, whole
+from ..checks import instance, need, tensor, whole
 from .run import Run
 from ..runtime import evaluating
 
@@ -31,6 +31,7 @@ def embed(
 
     Modes, buffers and random state of the model are left as they were."""
     whole("batch", batch)
+    instance("model", model, nn.Module, "a torch.nn.Module")
     real = tensor("x", x).ndim > 0 and not x.is_complex()
     need(real, "x", "real numbers (N, …)", f"{tuple(x.shape)} of {x.dtype}")
     cuda = [x.device.index] if x.device.type == "cuda" else []
@@ -161,7 +162,7 @@ def record(
     without a recorder it gives the same numbers.
 
     Raises: ValueError if `watch`, `every` or a name does not fit"""
-    iterable = hasattr(steps, "__iter__")
+    iterable = hasattr(steps, "__iter__") and not isinstance(steps, (str, bytes))
     need(iterable, "steps", "an iterator of training steps", type(steps).__name__)
     every = whole("every", every)
     pair = isinstance(watch, (tuple, list)) and len(watch) == 2

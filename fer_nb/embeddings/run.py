@@ -10,6 +10,7 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import ArrayLike
 
 import fer_nb
-from ..checks import need, whole
+from ..checks import instance, need, several, whole
 from ..files import write_whole
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -37,7 +38,7 @@ def quantise(
     """`x` in two bytes per coordinate.
 
     Values that are not finite go to the border (NaN: to 0), and do not count for the scale."""
-    x = np.asarray(x, np.float64)
+    x = _array(x, np.float64, "x", (None, None))
     sizes = [np.abs(a[np.isfinite(a)]).max(initial=0) for a in (x, *map(np.asarray, others))]
     scale = float(max(np.finfo(np.float32).tiny, *sizes))
     unit = np.nan_to_num(np.clip(x / scale, -1, 1), nan=0)
@@ -102,7 +103,7 @@ def _recipe(recipe: Any) -> dict[str, Any]:
 
 def _class_names(names: Iterable | None, k: int) -> list[str]:
     "A name for each of at least k classes; their numbers if there are none."
-    names = [str(c) for c in (range(k) if names is None else names)]
+    names = [str(c) for c in (range(k) if names is None else several("class_names", names))]
     fits = k <= len(names) <= 256
     need(fits, "class_names", f"{k} to 256 names (the largest label is {k - 1})", len(names))
     return names
@@ -213,7 +214,8 @@ class Run(_Recorded, _Written):
         self.labels, self._named = _labels(labels), class_names is not None
         self.class_names = _class_names(class_names, int(self.labels.max()) + 1)
         last = len(self.class_names) - 1
-        self.minority = sorted({whole("minority", c, 0, last) for c in minority})
+        few = several("minority", minority)
+        self.minority = sorted({whole("minority", c, 0, last) for c in few})
         self.images = None if images is None else _images(images, len(self.labels))
         self.recipe, self.name, self.total = _recipe(recipe), str(name), whole("total", total, 0)
         self.seed, self.versions = whole("seed", seed, None), versions()
@@ -265,7 +267,7 @@ class Run(_Recorded, _Written):
 # %% ../../nbs/06_embeddings/00_run.ipynb #7e450c4e
 def _frame_number(run: Run, i: int) -> int:
     "Frame number `i`, counted from the end if negative, as 0 … len-1."
-    n = len(run)
+    n = len(instance("run", run, Run, "a Run"))
     need(n > 0, "run", "at least one frame", "a run without frames")
     return whole("i", i, -n, n - 1) % n
 
@@ -273,6 +275,7 @@ def snapshot(
     run: Run, # perhaps one that grows
 ) -> Run: # the frames it has now; this one does not grow
     "A copy to work on while the original goes on."
+    instance("run", run, Run, "a Run")
     out, n = copy.copy(run), len(run)
     out._source, out.losses = None, {name: v[:n] for name, v in run.losses.items()}
     for field in PER_FRAME: setattr(out, field, getattr(run, field)[:n])
@@ -280,7 +283,7 @@ def snapshot(
 
 def _check_flat(runs: Sequence[Run]) -> None:
     "Raise a ValueError unless these are runs with 2-D frames of the same classes."
-    for run in runs:
+    for run in several("runs", runs, 1):
         is_run = isinstance(run, Run)
         need(is_run, "runs", "Run objects", type(run).__name__)
         need(len(run) > 0, "runs", "at least one frame", f"a run without frames ({run.name!r})")
@@ -335,11 +338,19 @@ def _drawn_along(run: Run, d: int, **given: Any) -> dict[str, np.ndarray | None]
         arrays[name] = None if a is None else _array(a, np.float32, name, shape).copy()
     return arrays
 
+def _loss(name: str, value: Any) -> float:
+    "A number, perhaps one that is not finite."
+    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0: value = value.item()
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    need(real, name, "a number", repr(value))
+    return float(value)
+
 def _add_losses(run: Run, losses: Mapping[str, float]) -> None:
     "A value for every term there is or was."
+    instance("losses", losses, Mapping, "a dict of numbers")
     for name in dict.fromkeys([*run.losses, *losses]):
         past = run.losses.get(name, [math.nan] * len(run))
-        run.losses = {**run.losses, name: past + [float(losses.get(name, math.nan))]}
+        run.losses = {**run.losses, name: past + [_loss(name, losses.get(name, math.nan))]}
 
 # %% ../../nbs/06_embeddings/00_run.ipynb #6a5402f6
 def add_frame(
@@ -357,18 +368,20 @@ def add_frame(
     "Append one frame to `run`; `steps` last."
     n, k = len(run.labels), len(run.class_names)
     x = _array(embedding, np.float32, "embedding", (n, run.d if len(run) else None))
-    guess = _array(predictions, np.uint8, "predictions", (n,))
+    guess = _whole_array(predictions, "predictions", (n,), 0)
+    need(guess.max() < 256, "predictions", "classes below 256", guess.max())
+    step, epoch = whole("step", step, 0), whole("epoch", epoch, 0)
     given = _drawn_along(run, x.shape[1], centers=centers, head=head, biases=bias)
     frame, scale = quantise(x, *([] if given["centers"] is None else [given["centers"]]))
     hit = np.bincount(run.labels[guess == run.labels], minlength=k)
     with np.errstate(invalid="ignore"): recall = hit / np.bincount(run.labels, minlength=k)
     _add_losses(run, losses)
     new = {**given, "frames": frame, "scales": scale, "recall": recall.astype(np.float32),
-           "epochs": int(epoch), "grad_norm": float(grad_norm)}
+           "epochs": epoch, "grad_norm": _loss("grad_norm", grad_norm)}
     for name, value in new.items():
         if value is not None: getattr(run, name).append(value)
-    run.predictions = guess
-    run.steps.append(int(step))
+    run.predictions = guess.astype(np.uint8)
+    run.steps.append(step)
 
 # %% ../../nbs/06_embeddings/00_run.ipynb #984a6f06
 def meta(

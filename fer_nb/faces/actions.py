@@ -56,6 +56,7 @@ def displacement(
     """How far every point of the head moves.
 
     Raises: ValueError, see check_au"""
+    need(len(check_au(au)) > 0, "au", "at least one face", "none")
     return _MILLIMETERS * _camera(1).head.expression(au)
 
 # %% ../../nbs/01_faces/11_actions.ipynb #21cecf91

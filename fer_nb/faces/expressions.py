@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 import numpy as np
 import torch
 
-from ..checks import need, whole
+from ..checks import need, several, whole
 from .head import AU_NAMES
 from ..plots import figure
 
@@ -136,6 +136,7 @@ def au_figure(
     emotions: Sequence[str] = EMOTIONS, # rows
 ) -> Figure: # color is the mean over all pictures, the number the share in which it acts
     "Draw what people do: one row per emotion, one column per AU."
+    emotions = several("emotions", emotions, 1)
     fig, ax = figure(9, .4 * len(emotions) + .9)
     tables = [au_distribution(emotion) for emotion in emotions]
     overall = torch.stack([mean * share for mean, share in tables]).numpy()

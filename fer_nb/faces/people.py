@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import need, number, whole
+from ..checks import need, number, several, whole
 from .head import _average_head
 
 Batch = TypeVar("Batch", bound="_Rows")
@@ -167,6 +167,7 @@ _STYLES = tuple(HAIR_STYLES.values())
 # %% ../../nbs/01_faces/02_people.ipynb #29028c1f
 def _range(name: str, pair: tuple) -> None:
     "Refuse anything but (low, high) within 0..1."
+    for value in several(name, pair, 2): number(name, value)
     need(len(pair) == 2 and 0 <= pair[0] <= pair[1] <= 1, name, "(low, high) within 0..1",
          repr(pair))
 
@@ -192,7 +193,8 @@ class People:
     def __post_init__(self):
         for name in ("male", "beard", "makeup"): number(name, getattr(self, name), 0, 1)
         for name in ("age", "weight"): _range(name, getattr(self, name))
-        roots = self.ancestry
+        roots = several("ancestry", self.ancestry)
+        for value in roots: number("ancestry", value)
         need(len(roots) == 3 and min(roots) >= 0 and sum(roots) > 0, "ancestry",
              "three frequencies of at least 0, not all 0", repr(roots))
         number("spread", self.spread, 0, .5)

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..checks import tensor
+
 from .head import Head
 
 # %% ../../nbs/01_faces/01_raster.ipynb #de9857b2
@@ -25,6 +27,7 @@ def rotation(
     pose: Tensor, # (B, 3): yaw, pitch, roll in radians
 ) -> Tensor: # (B, 3, 3)
     "Turn about the vertical axis, then nod, then tilt."
+    tensor("pose", pose, ("B", 3), floating=True)
     (cy, cp, cr), (sy, sp, sr) = pose.cos().unbind(1), pose.sin().unbind(1)
     rows = [cr * cy - sr * sp * sy, -sr * cp, cr * sy + sr * sp * cy,
             sr * cy + cr * sp * sy, cr * cp, sr * sy - cr * sp * cy,

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cache
+from numbers import Real
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checks import choice, need, whole
+from ..checks import choice, need, number, tensor, whole
 from .camera import photograph
 from .hair import hair_shell
 from .head import Head, check_au
@@ -181,6 +182,7 @@ def render(
 
     Raises: ValueError for arguments that make no sense"""
     _match("identity", identity, Identity, check_au(au))
+    size = whole("size", size, 16)
     scene = DOMAINS[choice("domain", domain, DOMAINS)] if isinstance(domain, str) else domain
     need(isinstance(scene, (Domain, Scene)), "domain", "a name, a Domain or a Scene",
          type(domain).__name__)
@@ -197,6 +199,8 @@ def picture_distance(
     b: Tensor, # (B, C, S, S)
 ) -> Tensor: # (B,)
     "How far pictures differ, at full size and at a half, a quarter and an eighth of it."
+    tensor("a", a, ("B", "C", "S", "S"), floating=True)
+    tensor("b", b, tuple(a.shape), floating=True)
     squares = (weight * F.avg_pool2d(a - b, side).square().sum((1, 2, 3))
                for side, weight in _WEIGHTS.items())
     return sum(squares, a.new_zeros(())).clamp(min=1e-9).sqrt()
@@ -212,6 +216,12 @@ def analysis_by_synthesis(
     rate: float = .1, # how far a parameter moves in the first steps; ends at a twentieth
 ) -> Tensor: # (B, …): what explains them best
     "Gradient descent (Adam) on what a picture is drawn from."
+    need(callable(draw), "draw", "a function", type(draw).__name__)
+    tensor("target", target, ("B", "C", "S", "S"), floating=True)
+    tensor("start", start, floating=True)
+    steps, rate = whole("steps", steps), number("rate", rate, above=0)
+    for name, limit in (("low", low), ("high", high)):
+        need(isinstance(limit, Real) and limit == limit, name, "a number", repr(limit))
     guess = start.detach().clone().requires_grad_()
     adam = torch.optim.Adam([guess], lr=rate, betas=(.9, .99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps, rate / 20)

@@ -11,7 +11,7 @@ import math
 import operator
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch.utils.data import Dataset
 
-from ..checks import choice, need, whole
+from ..checks import choice, file_path, instance, need, several, tensor, whole
 from .camera import develop
 from .expressions import EMOTIONS, _emotion, _sequence, sample_au
 from .head import AU_NAMES
@@ -234,6 +234,7 @@ def _check_sheet(
     need(good and len(images) == count, "images",
          f"({count}, 3, H, W), one per row and column", got)
     if images.dtype == torch.uint8: return images
+    tensor("images", images, floating=True)
     return (images.detach().clamp(0, 1) * 255).round().byte()
 
 # %% ../../nbs/01_faces/10_sets.ipynb #b6d5b47b
@@ -244,6 +245,8 @@ def sheet(
 ) -> Image.Image: # of PIL
     "Lay pictures out as a table."
     from PIL import ImageFont
+    rows, columns = several("rows", rows, 1), several("columns", columns, 1)
+    for name in (*rows, *columns): instance("rows and columns", name, str, "texts")
     images = _check_sheet(images, len(rows) * len(columns))
     font, (h, w), black = ImageFont.load_default(11), images.shape[2:], "black"
     left = max([8 + math.ceil(font.getlength(name)) for name in rows if name], default=0)
@@ -265,6 +268,7 @@ def contact_sheet(
     seed: int = 0, # another seed, other people
 ) -> Image.Image: # of PIL
     "One picture per domain and emotion, of another person each."
+    emotions, domains = several("emotions", emotions, 1), several("domains", domains, 1)
     rows = [Faces(name, "test", size, len(emotions), 1, emotions, seed) for name in domains]
     images = torch.cat([faces.tensors()[0] for faces in rows])
     return sheet(images, [faces.domain.name for faces in rows], emotions)
@@ -311,7 +315,7 @@ def load_faces(
     Raises: ValueError for an unknown domain or split and for a file that is no such set
     Source: rendered by `Faces` from CC0 assets, see faces_LICENSE.txt"""
     domain, split = choice("domain", domain, DOMAINS), choice("split", split, _SPLITS)
-    path = data_file("faces_64.zip") if path is None else Path(path)
+    path = data_file("faces_64.zip") if path is None else file_path("path", path)
     try: return _read_set(path, domain, split)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
         expected = f"a set made by tools/build_faces.py with faces of {domain}, {split}"
@@ -332,7 +336,8 @@ def matrix_figure(
     rows: Sequence[dict], # of faces_matrix.csv: domain, seed, and the accuracy on each test set
 ) -> Figure:
     "Draw the domain × domain matrix: mean ± standard deviation over the seeds, in percent."
-    names = [name for name in DOMAINS if any(row["domain"] == name for row in rows)]
+    rows = [instance("rows", row, Mapping, "dicts") for row in several("rows", rows)]
+    names = [name for name in DOMAINS if any(row.get("domain") == name for row in rows)]
     known = f"rows with a domain of {', '.join(DOMAINS)}"
     need(bool(names), "rows", known, f"{len(rows)} others")
     fig, ax = figure(7, .45 * len(names) + 1)

@@ -129,7 +129,7 @@ class _Pictured(_Changing):
         return develop(_camera(samples)(self.au, self.face, scene, size), scene)[0] / 255
 
 # %% ../../nbs/01_faces/13_studio.ipynb #6e27496a
-def _rounded(au: Tensor) -> list: return au.double().round(decimals=3).tolist()
+def _rounded(au: Tensor) -> list: return au.detach().cpu().double().round(decimals=3).tolist()
 
 def _rgb(
     picture: Tensor, # (3, H, W) from 0 to 1

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..centers.loss import _snapshot
-from ..checks import choice, need, number, tensor, whole
+from ..checks import choice, need, number, several, tensor, whole
 from ..runtime import evaluating, learning, saved_since
 from ..targets import read_targets
 
@@ -162,7 +162,8 @@ class DomainClassifier(nn.Module):
         head: nn.Module | None = None, # called with (x, domains), domains may be None
     ):
         super().__init__()
-        sizes = [whole("feat_dim", feat_dim), *(whole("hidden", width) for width in hidden)]
+        widths = [whole("hidden", n) for n in several("hidden", hidden)]
+        sizes = [whole("feat_dim", feat_dim), *widths]
         self.num_domains = whole("num_domains", num_domains, 2)
         layers = [(nn.Linear(i, o), nn.LeakyReLU()) for i, o in zip(sizes, sizes[1:])]
         self.trunk = nn.Sequential(*(layer for pair in layers for layer in pair))
@@ -298,6 +299,8 @@ class DomainAdversarial(_Scheduled):
         scales: str = "reversal", # where λ acts: "reversal" or "loss" (Eq. 4)
     ):
         super().__init__(steps, alpha, lambd, clamp)
+        known = isinstance(classifier, nn.Module) and hasattr(classifier, "num_domains")
+        need(known, "classifier", "a DomainClassifier", type(classifier).__name__)
         self.classifier = classifier
         self.scales = choice("scales", scales, ("reversal", "loss"))
 

@@ -21,11 +21,12 @@ __all__ = ['length', 'spread', 'gradients', 'slope', 'Trial', 'Slopes', 'try_ste
 # %% ../../nbs/14_grl/04_steps.ipynb #f0d635d2
 def length(*tensors: torch.Tensor | None) -> float:
     "Euclidean length of all the numbers together."
-    return math.sqrt(sum(t.double().square().sum().item() for t in tensors if t is not None))
+    wide = (t.detach().cpu().double() for t in tensors if t is not None)
+    return math.sqrt(sum(t.square().sum().item() for t in wide))
 
 def spread(x: torch.Tensor) -> float: # vectors (N, d)
     "Standard deviation between vectors over their root mean square."
-    x = x.detach().flatten(1).double()
+    x = x.detach().flatten(1).cpu().double()
     deviation = x.var(0, unbiased=False).sum().sqrt()
     return (deviation / x.square().sum(1).mean().sqrt().clamp(min=1e-30)).item()
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..checks import need
+from ..checks import file_path, instance, need, number, tensor
 from ..tables import markdown
 
 # %% auto #0
@@ -66,6 +66,7 @@ def f1_per_au(
         need(fits, name, "(N, A), one column per action unit, as many as in au",
              tuple(getattr(t, "shape", ())) or type(t).__name__)
         need(not t.is_complex(), name, "real numbers", t.dtype)
+    present = number("present", present)
     known = ~au.float().isnan()
     said, there = (known & (t.float() >= present) for t in (predicted, au))
     return 2 * (said & there).sum(0) / (said.sum(0) + there.sum(0))
@@ -79,8 +80,7 @@ def f1_averages(
 
     Raises: ValueError for another number of values than names"""
     names = _au_names(aus)
-    need(tuple(f1.shape) == (len(names),), "f1",
-         f"one value for each of the {len(names)} action units", f"shape {tuple(f1.shape)}")
+    tensor("f1", f1, (len(names),), floating=True)
     score = dict(zip(names, f1.tolist()))
     small, full = (math.fsum(score.get(n, math.nan) for n in part) / len(part)
                    for part in (SMALL_AUS, EMOTIONET_AUS))
@@ -92,7 +92,7 @@ def f1_text(
 ) -> str: # Markdown
     "F1 in percent per action unit with both averages, in the form of the paper's Table 2."
     lines, names = [], _au_names(aus)
-    for name, f1 in rows.items():
+    for name, f1 in instance("rows", rows, Mapping, "a dict of F1 scores").items():
         values = (*f1.tolist(), *f1_averages(f1, names))
         lines.append([name, *(f"{100 * v:.1f}".replace("nan", "n/a") for v in values)])
     return markdown([["method", *names, "avg small", "avg full"], *lines])
@@ -241,7 +241,7 @@ def read_aus(
         a column in which no cell makes sense
     Source: OpenFace 2.0 (Baltrusaitis et al. 2018), Py-Feat (Cheong et al. 2023)"""
     from fer_nb.faces import AU_NAMES
-    names, path = _au_names(AU_NAMES if aus is None else aus), Path(path)
+    names, path = _au_names(AU_NAMES if aus is None else aus), file_path("path", path)
     header, rows = _csv_rows(path)
     columns = _columns(header, names, presence, path)
     need(bool(rows), "path", "at least one row below the header", f"none in {path}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..checks import need
+from ..checks import instance, need, several
 from .pseudo_emotions import PseudoEmotions
 from ..plots import figure
 
@@ -30,9 +30,12 @@ _Intensities = Sequence[float] | Sequence[Sequence[float]] | torch.Tensor # (18,
 def _both_sides(name: str, au: _Intensities) -> torch.Tensor: # (18,)
     "One face's 18 intensities; those of left and right become their mean."
     from fer_nb.faces import AU_NAMES
-    n, values = len(AU_NAMES), torch.as_tensor(au, dtype=torch.float64)
+    try: n, values = len(AU_NAMES), torch.as_tensor(au, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name}: expected intensities, got {type(au).__name__}") from None
     need(values.shape in ((n,), (2, n)), name, f"{n} intensities, or two rows of them",
          f"shape {tuple(values.shape)}")
+    need(bool(values.isfinite().all()), name, "finite intensities", "NaN or infinity")
     return values if values.ndim == 1 else values.mean(0)
 
 def _rounded(values: torch.Tensor) -> list[float]: return [round(v, 3) for v in values.tolist()]
@@ -60,7 +63,7 @@ def score_report(
     from fer_nb.faces import AU_NAMES
     there, seen = _both_sides("au", au), None if sees is None else _both_sides("sees", sees)
     rows = []
-    for name in tables:
+    for name in several("tables", tables, 1):
         pseudo = PseudoEmotions(AU_NAMES, name, least=least, lead=lead)
         scores, winner, tied, words = _verdict(pseudo, there)
         row: dict[str, Any] = dict(
@@ -92,6 +95,7 @@ def score_figure(
     report: dict[str, Any], # of score_report
 ) -> Figure:
     "Scores under each table side by side."
+    instance("report", report, dict, "what score_report gives")
     tables, most = report["tables"], max(len(table["emotions"]) for table in report["tables"])
     fig, axes = figure(3 * len(tables), .27 * most + .7, 1, len(tables), squeeze=False)
     for ax, table in zip(axes[0], tables): _draw_scores(ax, table)

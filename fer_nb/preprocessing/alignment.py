@@ -10,7 +10,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from ..checks import need, number, whole
+from ..checks import need, number, tensor, whole
 from .images import check_image
 
 # %% auto #0
@@ -25,6 +25,7 @@ def _check_points(name: str, points: torch.Tensor) -> None:
     need(there, name, expected, type(points).__name__)
     fits = points.ndim >= 2 and points.shape[-1] == 2 and points.shape[-2] >= 2
     need(fits, name, expected, f"shape {tuple(points.shape)}")
+    need(not points.is_complex(), name, "real numbers", points.dtype)
     need(bool(points.isfinite().all()), name, "finite positions", "NaN or infinity")
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #ca3a30b7
@@ -56,7 +57,7 @@ def similarity(
     _check_points("target", target)
     count, got = source.shape[-2], target.shape[-2]
     need(count == got, "target", f"{count} points, as in source", got)
-    return _line_fit(source.double(), target.double())
+    return _line_fit(*(points.cpu().double() for points in (source, target)))
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #eb41857c
 def transform(
@@ -64,8 +65,11 @@ def transform(
     points: torch.Tensor, # (…, N, 2)
 ) -> torch.Tensor: # (…, N, 2) float64
     "Where a similarity takes points."
-    matrix = matrix.double()
-    return points.double() @ matrix[..., :2].mT + matrix[..., None, :, 2]
+    for name, t, size in (("matrix", matrix, 3), ("points", points, 2)):
+        real = tensor(name, t).ndim >= 2 and t.shape[-1] == size and not t.is_complex()
+        need(real, name, f"real numbers (…, {size})", f"{tuple(t.shape)} of {t.dtype}")
+    matrix = matrix.cpu().double()
+    return points.cpu().double() @ matrix[..., :2].mT + matrix[..., None, :, 2]
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #69b32602
 # eyes, nose tip, mouth corners of an average face in the unit square
@@ -88,6 +92,7 @@ def _way_back(
     there = isinstance(matrix, torch.Tensor)
     got = tuple(matrix.shape) if there else type(matrix).__name__
     need(there and matrix.shape == (2, 3), "matrix", "shape (2, 3)", got)
+    need(not matrix.is_complex(), "matrix", "real numbers", matrix.dtype)
     (a, c, x), (b, d, y) = matrix.tolist()
     scale = math.hypot(a, b)
     fits = 1e-6 < scale < 1e6 and abs(a - d) + abs(b + c) < 1e-4 * scale and math.isfinite(x + y)
@@ -158,6 +163,7 @@ def five_points(
     there = isinstance(landmarks, torch.Tensor)
     shape = tuple(landmarks.shape) if there else type(landmarks).__name__
     need(shape in ((5, 2), (68, 2)), "landmarks", "a tensor (5, 2) or (68, 2)", shape)
+    need(not landmarks.is_complex(), "landmarks", "real numbers", landmarks.dtype)
     if shape == (5, 2): return landmarks
     eyes = [landmarks[36:42].mean(0), landmarks[42:48].mean(0)]
     return torch.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]])
@@ -182,8 +188,9 @@ def crop(
 ) -> torch.Tensor: # (C, size, size), same dtype
     "The square around a box, not turned: what papers call face detection and rescaling."
     size, margin = whole("size", size, 8), number("margin", margin, -.25, 2)
-    four = isinstance(box, torch.Tensor) and box.shape == (4,) and bool(box.isfinite().all())
-    need(four, "box", "a tensor of four finite numbers", box)
+    tensor("box", box, (4,))
+    four = not box.is_complex() and bool(box.isfinite().all())
+    need(four, "box", "finite numbers", box.tolist())
     left, top, right, bottom = box.tolist()
     need(left < right and top < bottom, "box", "left < right and top < bottom", box.tolist())
     scale = size / (max(right - left, bottom - top) * (1 + 2 * margin))

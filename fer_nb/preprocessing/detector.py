@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
-from ..checks import need, whole
+from ..checks import need, several, whole
 from ..files import data_file
 from ..pictures import show
 from .images import check_image
@@ -80,7 +80,8 @@ class _Networks(nn.Module):
     "The three networks, with their weights."
     def __init__(self, min_size: int = 40, thresholds: Sequence[float] = (.6, .7, .7)):
         super().__init__()
-        self.min_size, self.thresholds = whole("min_size", min_size, 12), tuple(thresholds)
+        self.min_size = whole("min_size", min_size, 12)
+        self.thresholds = tuple(several("thresholds", thresholds))
         fits = len(self.thresholds) == 3 and all(
             isinstance(t, (int, float)) and 0 <= t < 1 for t in self.thresholds)
         need(fits, "thresholds", "three numbers from 0 up to but not including 1", repr(thresholds))
@@ -234,7 +235,8 @@ def detect(
 
     The sure ones (score at least 0.95) come first, and the larger before the smaller."""
     check_image(image)
-    return _detector(image.device, whole("min_size", min_size, 12), tuple(thresholds))(image)
+    some = tuple(several("thresholds", thresholds))
+    return _detector(image.device, whole("min_size", min_size, 12), some)(image)
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #843f6828
 def mark_faces(
@@ -259,7 +261,9 @@ def faces_figure(
     height: float = 3., # of each, in inches
 ) -> Figure: # one axes per picture
     "Pictures with a box, the score and five points on each face."
-    faces = list(faces)
+    images, faces = several("images", images, 1), several("faces", faces)
+    for found in faces: several("faces", found)
+    need(len(faces) == len(images), "faces", "one list for each picture", len(faces))
     fig = show(images, [f"{len(found)} face{'s' * (len(found) != 1)}" for found in faces], height)
     for ax, found in zip(fig.axes, faces): mark_faces(ax, found)
     return fig

@@ -11,7 +11,6 @@ import io
 import json
 import math
 import os
-import re
 import shutil
 import zlib
 from collections import Counter
@@ -22,8 +21,8 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ..checks import choice, need, whole
-from ..files import drop_parts, whole_file, write_whole
+from ..checks import choice, file_path, need, whole
+from ..files import cell_text, drop_parts, plain_cell, whole_file, write_whole
 from ..pictures import ARCHIVES, Unreadable, is_picture, read_image, walk
 from .alignment import align, crop, reference_points
 from .detector import Detector, detect
@@ -155,15 +154,6 @@ def _do_file(
     _save(picture, goal)
     return row | dict(status="face") | found
 
-# %% ../../nbs/03_preprocessing/04_folders.ipynb #d76712f7
-def _cell(name: str) -> str: # as the manifest holds it
-    "A file name that no spreadsheet takes for a formula."
-    return "'" * bool(re.match("'*[=+@-]", name)) + name
-
-def _name(cell: str) -> str: # of a file
-    "The name that `_cell` was given."
-    return cell[bool(re.match("'+[=+@-]", cell)):]
-
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #012477bc
 COLUMNS = ("file", "bytes", "crc32", "status", "reason", "faces", "score", "left", "top",
            "right", "bottom", "landmarks", "settings")
@@ -177,14 +167,14 @@ def read_manifest(
     spreadsheet does not run it; here it has none.
 
     Raises: ValueError for a folder without one, or with a table of another kind"""
-    path = Path(out)/MANIFEST
+    path = file_path("out", out)/MANIFEST
     need(path.is_file(), "out", "a folder that preprocess wrote", f"{out} without {MANIFEST}")
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     ours = not rows or {"file", "bytes", "status"} <= rows[0].keys()
     need(ours, "out", "a manifest that preprocess wrote", f"{path} with other columns")
     complete = text.endswith("\n") and None not in rows[-1].values() if rows else True
-    return [row | dict(file=_name(row["file"])) for row in (rows if complete else rows[:-1])]
+    return [row | dict(file=cell_text(row["file"])) for row in (rows if complete else rows[:-1])]
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #d41e80b5
 def _lines(rows: Iterable[dict], head: bool = False) -> bytes:
@@ -192,7 +182,7 @@ def _lines(rows: Iterable[dict], head: bool = False) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     if head: writer.writeheader()
-    writer.writerows(row | dict(file=_cell(row["file"])) for row in rows)
+    writer.writerows(row | dict(file=plain_cell(row["file"])) for row in rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #65d5e3e1
@@ -299,7 +289,7 @@ def preprocess(
     Resumable; same input and settings, same bytes.
     Raises: ValueError for a folder without pictures, an `out` that overlaps with it, belongs to
         another input, or was made with other settings; RuntimeError if 68 landmarks can't be had"""
-    folder, out = Path(folder), Path(out)
+    folder, out = file_path("folder", folder), file_path("out", out)
     _check_folders(folder, out)
     if workers is not None: workers = whole("workers", workers)
     settings = _check_settings(size, margin, landmarks, gray, min_size)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from ..checks import instance, several, tensor
 from .detector import Detection
 from .images import check_image
 
@@ -70,6 +71,8 @@ def landmarks68(
 
     Raises: RuntimeError that says what to install, or what to download and where to put it"""
     check_image(image)
+    tensor("image", image, ("C", "H", "W"))
+    for face in (faces := several("faces", faces)): instance("faces", face, Detection, "Detections")
     if not faces: return []
     network = fan(str(image.device))
     if image.dtype != torch.uint8: image = (255 * image).round().clamp(0, 255).to(torch.uint8)

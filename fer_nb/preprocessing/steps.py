@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..checks import number
 from ..pictures import show
-from .alignment import align, crop
+from .alignment import align, crop, reference_points
 from .detector import detect, mark_faces
 from .images import normalize, to_gray
 
@@ -29,6 +30,8 @@ def steps_figure(
     threshold: float = .7, # score that the last network asks for
 ) -> Figure:
     "Found, gray, aligned, cropped, normalized: every step on one photograph."
+    number("threshold", threshold, 0, 1)
+    reference_points(size, margin) # whether both make sense
     faces = detect(image, min_size, (min(.6, threshold), min(.7, threshold), threshold))
     gray = to_gray(image)
     steps = {f"{len(faces)} found": image, "gray": gray}

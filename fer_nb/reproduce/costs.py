@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..checks import need
+from ..checks import instance, need, whole
 from .fitting import build, outputs
 from .trainings import ADVERSARIAL, Recipe, Training
 
@@ -72,7 +72,9 @@ def sizing(
     Raises: KeyError for a set without a number, ValueError for Wild-MNIST"""
     digits = isinstance(t, Recipe)
     need(not digits, "t", "a training on faces", "Wild-MNIST, which needs minutes")
-    sets = [pictures[name] for name in (*t.sets, *t.unlabeled)]
+    instance("t", t, Training, "a Training")
+    instance("pictures", pictures, Mapping, "a dict of numbers of pictures")
+    sets = [whole("pictures", pictures[name]) for name in (*t.sets, *t.unlabeled)]
     balanced = t.loss in ADVERSARIAL or t.loss.startswith("ssl") # equal shares of every set
     seen = t.epochs * (len(sets) * max(sets) if balanced else sum(sets))
     t = replace(t, size=t.crop or t.size, crop=None)

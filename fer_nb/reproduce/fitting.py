@@ -20,7 +20,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, TensorDataset
 from ..angular_softmax import AngularSoftmax
 from ..backbones import Output
 from ..centers import CenterLoss, IslandLoss
-from ..checks import need
+from ..checks import instance, need
 from ..datasets import BalancedBatches
 from ..dda import DDALoss
 from ..faces import COMPOUND_EMOTIONS, EMOTIONS
@@ -96,6 +96,7 @@ def build(
     weights: str | Path | None = None, # "none": from scratch; or the file with VGGFace's weights
 ) -> nn.Module: # images -> Output
     "The network of a training."
+    instance("t", t, Training, "a Training")
     if t.weights == "vggface" and weights is None:
         raise ValueError("weights: expected a file with the weights of a VGG16 trained on VGGFace, "
                          "which cannot be fetched for you (--weights FILE), or \"none\" to train "

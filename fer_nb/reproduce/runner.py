@@ -147,8 +147,9 @@ def _workers(jobs: int | None) -> int:
 def _checked_part(part: Any) -> tuple[int, int] | None:
     if part is None: return None
     fits = isinstance(part, (tuple, list)) and len(part) == 2
-    need(fits and 0 <= part[0] < part[1], "part", "(i, n) with 0 ≤ i < n", repr(part))
-    return whole("part", part[0], 0), whole("part", part[1])
+    need(fits, "part", "(i, n) with 0 ≤ i < n", repr(part))
+    n = whole("part", part[1])
+    return whole("part", part[0], 0, n - 1), n
 
 # %% ../../nbs/22_reproduce/05_runner.ipynb #6fab324c
 def run(
@@ -167,7 +168,8 @@ def run(
     Raises: ValueError for an unknown experiment, missing data, or a number that makes no sense"""
     experiment = find(experiment) if isinstance(experiment, str) else experiment
     folders = {k: Path(v).expanduser() for k, v in (folders or {}).items()}
-    scale = choice("scale", scale or ("paper" if folders else "lab"), SCALES)
+    if scale is None: scale = "paper" if folders else "lab"
+    choice("scale", scale, SCALES)
     seeds, workers, part = whole("seeds", seeds), _workers(jobs), _checked_part(part)
     need(bool(folders) or scale != "paper", "scale",
          '"lab" or "smoke" for embedded faces, which are 64 pixels wide', '"paper"')

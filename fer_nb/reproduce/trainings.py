@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, replace
 from typing import Any
 
 from ..backbones import AlexNet, LabCNN, ResNet18, VGG16FC, VGG19Taps
-from ..checks import choice, need, number, whole
+from ..checks import choice, instance, need, number, several, truth, whole
 from ..papers import PRESETS, Recipe, preset
 from ..recipes import Settings, setting
 
@@ -28,7 +28,8 @@ EMBEDDED = { # real set -> the domain that stands in for it
     "affectnet": "wild_gray", "fer2013": "wild_gray", "emotionet": "wild_color",
     "unlabeled": "wild_gray", "mnist": "digits"}
 
-def _sets(name: str, value: Any) -> tuple[str, ...]:
+def _sets(name: str, value: Any, least: int = 0) -> tuple[str, ...]:
+    several(name, value, least)
     known = isinstance(value, (tuple, list)) and all(s in list(SHORT) for s in value)
     need(known, name, f"names among {', '.join(SHORT)}", repr(value))
     return tuple(value)
@@ -44,7 +45,7 @@ LOSSES = ("softmax", "center", "island", "separate", "dda", *ADVERSARIAL, *SEMI)
 @dataclass(frozen=True)
 class Training(Settings):
     "What one network is trained on, and how; plain data."
-    sets: tuple[str, ...] = setting(MISSING, "labeled sets, names of SHORT", _sets)
+    sets: tuple[str, ...] = setting(MISSING, "labeled sets, names of SHORT", _sets, least=1)
     loss: str = setting("softmax", f"one of {', '.join(LOSSES)}", choice, options=LOSSES)
     unlabeled: tuple[str, ...] = setting((), "sets whose labels are not looked at", _sets)
     network: str = setting("resnet18", "a key of NETWORKS", choice, options=NETWORKS)
@@ -57,13 +58,13 @@ class Training(Settings):
     epochs: int = setting(60, "how often every picture is seen", whole)
     batch: int = setting(100, "pictures of a batch, of all sets together", whole)
     lr: float = setting(.01, "learning rate", number, above=0)
-    adam: bool = setting(False, "Adam instead of SGD with momentum 0.9")
+    adam: bool = setting(False, "Adam instead of SGD with momentum 0.9", truth)
     decay: float = setting(1., "the learning rate is divided by this …", number, above=0)
     every: int = setting(1, "… after so many epochs", whole)
     size: int = setting(224, "side of the pictures in pixels", whole)
     crop: int | None = setting(None, "side of one of the ten crops that is trained on; tests look "
                                "at the middle one", whole, True)
-    gray: bool = setting(False, "pictures without color")
+    gray: bool = setting(False, "pictures without color", truth)
     most: int | None = setting(None, "pictures of a set; None: all", whole, True)
     start: Training | None = setting(None, "training whose weights this one goes on with")
 
@@ -90,6 +91,7 @@ def at_scale(
     scale: str = "lab", # "paper", "lab" or "smoke"
 ) -> Training | Recipe:
     "The training as it is run at a scale."
+    instance("t", t, (Training, Recipe), "a Training or a Recipe")
     if choice("scale", scale, SCALES) == "paper": return t
     epochs = {"epochs": 1} if scale == "smoke" else {}
     if isinstance(t, Recipe): # λ is 1 where it is not 0, as in the lab's preset

@@ -5,6 +5,7 @@
 # %% ../../nbs/05_training/02_checkpoints.ipynb #5b372921
 from __future__ import annotations
 
+import io
 import re
 import warnings
 import zipfile
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 
 from ..checks import need
-from ..files import drop_parts, whole_file
+from ..files import drop_parts, make_folder, whole_file
 
 # %% auto #0
 __all__ = []
@@ -27,9 +28,11 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 def _save(folder: Path, n: int, state: dict[str, Any]) -> None:
     "Write the checkpoint of step n, and drop all but it and the one before."
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "checkpoint")
     path = folder / f"step_{n:09d}.pt"
-    with whole_file(path) as file: torch.save(state, file)
+    data = io.BytesIO() # on a full disk torch would say nothing of it
+    torch.save(state, data)
+    with whole_file(path) as file: file.write(data.getbuffer())
     before = [p for p in _checkpoints(folder) if p < path][-1:]
     drop_parts(folder)
     for old in _checkpoints(folder):

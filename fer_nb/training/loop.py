@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from ..backbones import Output, memory_layout
 from ..batches import Source, as_source
-from ..checks import need, number, whole
+from ..checks import file_path, instance, need, number, whole
 from ..runtime import evaluating, random_state, set_random_state
 from .checkpoints import _resume, _save
 from .objective import Objective, Step, _check_labels
@@ -258,9 +258,7 @@ def _constant(n: int, total: int) -> float: return 1.
 
 def _checked_folder(folder: str | Path | None) -> Path | None:
     "The folder of checkpoints."
-    path_like = folder is None or isinstance(folder, (str, os.PathLike))
-    need(path_like, "checkpoint", "a folder", repr(folder))
-    return None if folder is None else Path(folder)
+    return None if folder is None else file_path("checkpoint", folder)
 
 # %% ../../nbs/05_training/03_loop.ipynb #f0622232
 def _steps(state: _State) -> Iterator[Step]:
@@ -371,10 +369,14 @@ def progress(
     every: float = .5, # seconds between looks at the losses
 ) -> Iterator[Step]: # the same steps
     "A tqdm progress bar with live losses."
+    number("every", every, 0)
+    instance("steps", steps, Iterable, "the steps of fit(...)")
     from tqdm.auto import tqdm
     bar, looked = None, -math.inf
     try:
         for step in steps:
+            named = hasattr(step, "losses") and hasattr(step, "total")
+            need(named, "steps", "the steps of fit(...)", type(step).__name__)
             if bar is None: bar = tqdm(total=step.total, initial=step.n - 1, unit="step")
             if time.monotonic() - looked >= every or step.n == step.total:
                 losses = {name: f"{float(loss):.3f}" for name, loss in step.losses.items()}

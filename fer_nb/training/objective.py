@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..backbones import Output
-from ..checks import need, number, tensor, whole
+from ..checks import instance, need, number, tensor, whole
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -112,10 +112,12 @@ def schedule_figure(
     lr: float = 1., # learning rate the factors apply to
 ) -> Figure:
     "Draw the learning rate over the training, one line per schedule."
-    from fer_nb.plots import figure
+    from fer_nb.plots import figure, literal
+    instance("schedules", schedules, dict, "a dict of schedules")
+    total, lr = whole("total", total), number("lr", lr, above=0)
     fig, ax = figure(6, 2.6)
     for name, schedule in schedules.items():
-        ax.plot([lr * schedule(n, total) for n in range(total)], label=name)
+        ax.plot([lr * schedule(n, total) for n in range(total)], label=literal(name))
     ax.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
     ax.legend(fontsize="small", loc="upper right")
     return fig

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from ..backbones import Output
-from ..checks import choice, need, tensor, whole
+from ..checks import choice, instance, need, several, tensor, whole
 from ..runtime import evaluating
 from .objective import _check_labels
 
@@ -37,6 +37,8 @@ def readout(
 
     Raises: ValueError for another head, or what it needs missing or of another shape"""
     choice("head", head, _HEADS)
+    named = hasattr(output, "embedding") and hasattr(output, "logits")
+    need(named, "output", "Output(embedding, logits)", type(output).__name__)
     if head == "center":
         where = _given("centers", head, centers, output.logits, ("K", output.embedding.shape[1]))
         return -torch.cdist(output.embedding, where, compute_mode="donot_use_mm_for_euclid_dist")
@@ -57,7 +59,7 @@ def _given(name: str, head: str, value, logits: torch.Tensor, shape: tuple) -> t
         raise ValueError(f"{name}: expected numbers, got {got}") from None
     need(not value.is_complex(), name, "real numbers", value.dtype)
     value = value.to(logits)
-    fits = value.dim() == len(shape) and value.shape[-1] == shape[-1]
+    fits = value.dim() == len(shape) and value.shape[-1] == shape[-1] and value.numel() > 0
     wanted = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
     need(fits, name, f"shape {wanted}", tuple(value.shape))
     return value
@@ -107,6 +109,7 @@ def evaluate(
 ) -> Score:
     "Score a model without changing it: it comes back in the mode (training or not) it was in."
     whole("batch_size", batch_size)
+    instance("model", model, nn.Module, "a torch.nn.Module")
     for name, t in (("x", tensor("x", x)), ("y", tensor("y", y))):
         real = t.ndim > 0 and not t.is_complex()
         need(real, name, "real numbers (N, …)", f"{tuple(t.shape)} of {t.dtype}")
@@ -124,14 +127,16 @@ def confusion_figure(
     class_names: list[str], # K names
 ) -> Figure:
     "Draw confusion matrices side by side, each row in shares of its true class."
-    from fer_nb.plots import figure
+    from fer_nb.plots import figure, literal
+    instance("scores", scores, dict, "a dict of scores")
+    names = [literal(str(name)) for name in several("class_names", class_names, 1)]
     fig, axes = figure(3.2 * len(scores), 3.2, 1, len(scores), squeeze=False)
     for ax, (title, s) in zip(axes[0], scores.items()):
         shares = s.confusion / np.maximum(s.confusion.sum(1, keepdims=True), 1)
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        ticks = range(len(class_names))
-        ax.set(title=f"{title}: {s.balanced_accuracy:.1%}", xlabel="predicted", ylabel="true",
-               xticks=ticks, yticks=ticks)
-        ax.set_xticklabels(class_names)
-        ax.set_yticklabels(class_names)
+        ticks = range(len(names))
+        ax.set(title=f"{literal(title)}: {s.balanced_accuracy:.1%}", xlabel="predicted",
+               ylabel="true", xticks=ticks, yticks=ticks)
+        ax.set_xticklabels(names)
+        ax.set_yticklabels(names)
     return fig

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 from torch import nn
 
+from ..checks import instance, whole
+
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% auto #0
@@ -163,13 +165,15 @@ def curves_figure(
     """Draw loss and gradient norm of several runs, both on a logarithmic scale.
 
     A cross marks the end of a run that was cut short."""
-    from fer_nb.plots import figure
+    from fer_nb.plots import figure, literal
+    instance("curves", curves, dict, "a dict of curves")
+    if steps is not None: steps = whole("steps", steps)
     fig, axes = figure(8, 2.8, 1, 2)
     longest = max(len(losses) for losses, _ in curves.values())
     for ax, what, title in zip(axes, (0, 1), ("loss", "gradient norm")):
         for name, values in curves.items():
             n = range(1, len(values[what]) + 1)
-            line, = ax.plot(n[:steps], values[what][:steps], label=name)
+            line, = ax.plot(n[:steps], values[what][:steps], label=literal(name))
             if len(n) < longest:
                 ax.plot(n[-1], values[what][-1], "x", color=line.get_color(), ms=9, mew=2)
         ax.set(title=title, xlabel="step", yscale="log")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import choice, need, number
+from ..checks import choice, instance, need, number, several
 
 # %% auto #0
 __all__ = ['Control', 'Slider', 'Choice', 'known_controls', 'read_settings', 'panel_settings']
@@ -40,6 +40,7 @@ class Slider:
     value: float
     def __post_init__(self):
         _check_argument(self.name)
+        instance(f"{self.name}: label", self.label, str, "a text")
         for field in ("min", "max", "step", "value"):
             number(f"{self.name}: {field}", getattr(self, field))
         number(f"{self.name}: max", self.max, above=self.min)
@@ -75,6 +76,7 @@ class Choice:
     value: str | float
     def __post_init__(self):
         _check_argument(self.name)
+        instance(f"{self.name}: label", self.label, str, "a text")
         some = isinstance(self.options, (list, tuple)) and len(self.options) > 0
         need(some, f"{self.name}: options", "a list of at least one", repr(self.options))
         plain = all(isinstance(o, (str, int, float)) for o in self.options)
@@ -99,7 +101,7 @@ def known_controls(
     """The controls, checked.
 
     Raises: ValueError for other objects, or two of one name"""
-    for c in controls:
+    for c in (controls := several("controls", controls)):
         need(isinstance(c, (Slider, Choice)), "controls", "Slider and Choice objects", repr(c))
     known = {c.name: c for c in controls}
     different = len(known) == len(controls)

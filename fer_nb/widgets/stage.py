@@ -12,7 +12,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import display
 
-from ..checks import need, whole
+from ..checks import need, truth, whole
 from ..embeddings import Run
 from .controls import Control, panel_settings
 from .page import Page, _theatres
@@ -133,6 +133,7 @@ def race(
 
     Raises: ValueError if there are no panels or more than four, or a control or setting
     does not fit"""
+    truth("play", play)
     if callable(source):
         dicts = isinstance(panels, (list, tuple)) and all(isinstance(p, dict) for p in panels)
         few = dicts and 1 <= len(panels) <= 4
@@ -162,6 +163,7 @@ def theatre(
 
     Raises: ValueError if `source` is neither a run nor a function that makes one, or a control
     or setting does not fit it"""
+    truth("play", play)
     if isinstance(source, Run): return race([source], controls=controls, play=play, **settings)
     need(callable(source), "source", "a Run or a function that makes one", repr(source))
     return _staged(source, [{}], controls, settings, play)

@@ -9,13 +9,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..checks import need
+from ..checks import instance, need, several, whole
 
-if TYPE_CHECKING: from fer_nb.embeddings import Run
+from ..embeddings import Run
 
 # %% auto #0
 __all__ = ['frame_block', 'run_blocks', 'Outbox', 'Wire']
@@ -30,6 +30,8 @@ def frame_block(
     i: int, # which frame
 ) -> tuple[dict[str, Any], bytes]: # what JSON can say, and the numbers
     "One frame as a message: float32 centers, head, bias and recall, then int16 points."
+    instance("run", run, Run, "a Run")
+    i = whole("i", i, 0, len(run) - 1)
     need(run.d == 2, "run", "2-D frames; use project(run) first", f"{run.d}-D ones ({run.name})")
     kept = [getattr(run, field) for field in ("centers", "head", "biases")]
     parts = [np.ravel(frames[i]) if frames else np.zeros(0) for frames in kept]
@@ -49,7 +51,8 @@ def run_blocks(
 
     Pictures that several runs share travel once."""
     metas, blocks, seen = [], [], {}
-    for p, run in enumerate(runs):
+    for p, run in enumerate(several("runs", runs, 1)):
+        instance("runs", run, Run, "Runs")
         meta: dict[str, Any] = dict(
             name=run.name, class_names=run.class_names, minority=run.minority,
             k=len(run.class_names), total=run.total, labels=len(blocks), images=None,

@@ -118,7 +118,7 @@ def test_subset(tmp_path):
         assert names(part) == ["4.png", "0.png"] and part.targets.tolist() == [1, 0] and part.subjects == ["e", "a"] and part.aus[:, 0].tolist() == [72, 0]
     assert names(data.subset(data.targets == 2)) == ["2.png", "5.png"]
     with pytest.raises(ValueError, match="paths: expected at least one"): data.subset([])
-    with pytest.raises(IndexError, match="out of range"): data.subset([6])
+    with pytest.raises(ValueError, match="indices: expected a whole number from -6 to 5, got 6"): data.subset([6])
 
 def test_unknown_split(tmp_path):
     with pytest.raises(ValueError, match="name: expected one of the splits of RAF-DB .test, train., got 'validation'"): read(rafdb, trees.rafdb(tmp_path)).split("validation")

@@ -270,4 +270,4 @@ def test_show():
     assert [ax.get_title() for ax in fig.axes] == ["a", "b"] and fig.get_size_inches()[0] == pytest.approx(2 * 3 + .1)
     stretched = show([torch.tensor([[[2., 4.]]])]).axes[0].images[0].get_array()
     assert stretched.min() == 0 and stretched.max() == 1
-    with pytest.raises(ValueError, match="^images: expected at least one picture"): show([])
+    with pytest.raises(ValueError, match="^images: expected at least 1 values, got 0"): show([])

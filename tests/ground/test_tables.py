@@ -84,7 +84,7 @@ def test_fill_goes_on_where_it_was(tmp_path, workers):
     made = [row["n"] for row in read_lines(tmp_path/"made.jsonl")]
     assert done >= {"n=0", "n=1"} if workers == 1 else True
     assert all(made.count(int(key[2:])) == 1 for key in done)
-    assert fill(jobs, None, tmp_path/"rows.jsonl", progress=False)["n=2"] == {"square": 4} # nothing is left to do
+    assert fill(jobs, len, tmp_path/"rows.jsonl", progress=False)["n=2"] == {"square": 4} # nothing is left to do
 
 def test_fill_keeps_the_order_of_jobs_and_foreign_rows(tmp_path):
     append_line(tmp_path/"rows.jsonl", {"key": "other", "square": -1})

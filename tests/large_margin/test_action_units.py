@@ -131,7 +131,7 @@ BAD = [
     (lambda: f1_per_au(torch.zeros(4), torch.zeros(4)), r"predicted: expected \(N, A\), one column per action unit, as many as in au, got \(4,\)"),
     (lambda: f1_per_au(torch.zeros(4, 2), torch.zeros(4, 3)), r"predicted: .*got \(4, 2\)"),
     (lambda: f1_per_au(torch.zeros(4, 2), torch.zeros(4, 2) * 1j), "au: expected real numbers, got torch.complex64"),
-    (lambda: f1_averages(torch.zeros(3), ["AU1", "AU2"]), r"f1: expected one value for each of the 2 action units, got shape \(3,\)"),
+    (lambda: f1_averages(torch.zeros(3), ["AU1", "AU2"]), r"f1: expected a tensor .2,., got shape \(3,\)"),
 ]
 
 
