@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .centers.loss import _unit, _widened
+from .centers.loss import _widened
 from .checks import need, number, several, tensor, truth, whole
+from .directions import _unit
 from .plots import color, figure
 from .targets import read_targets
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from .centers.loss import MovingCenters, _pairs, _sideways, _unit, damped_mean, read_batch
-from .checks import choice, need, tensor, whole
-from .plots import color, figure
+from .centers.loss import MovingCenters, damped_mean, read_batch
+from .checks import choice, instance, need, number, several, tensor, whole
+from .directions import _pairs, _sideways, _unit
+from .plots import color, figure, literal
 from .runtime import processes
 from .tables import markdown
 from .targets import ClassWords, Targets
@@ -113,7 +114,7 @@ def carousel(
     alpha: float = .5, # share of the step that is taken
 ) -> torch.Tensor: # (steps + 1, K, d)
     "Where the centers go by Eq. 7 alone: no samples."
-    way = [c]
+    way, alpha = [tensor("c", c, ("K", "d"), floating=True)], number("alpha", alpha)
     for _ in range(whole("steps", steps, 0)):
         way.append(way[-1] - alpha * _apart(*_unit(way[-1])))
     return torch.stack(way)
@@ -143,7 +144,7 @@ def carousel_figure(
     "The centers' directions turning on the circle, and the inter-class loss on its way down."
     K = len(tensor("c", c, ("K", 2)))
     need(K >= 2, "c", "at least two centers (K, 2)", f"shape {tuple(c.shape)}")
-    way = carousel(c.detach().double().cpu(), steps, alpha)
+    way = carousel(c.detach().cpu().double(), steps, alpha)
     v = torch.stack([_unit(at)[0] for at in way])
     losses = [_like(at).item() for at in v]
     cosines = v[-1] @ v[-1].T - 3 * torch.eye(K)
@@ -196,7 +197,8 @@ def true_centers(
     """The mean of each class's embeddings.
 
     Raises: see centers.read_batch"""
-    x, _, targets = read_batch(x, y, x.new_zeros(num_classes, x.shape[1]))
+    start = tensor("x", x, ("N", "d")).new_zeros(whole("num_classes", num_classes), x.shape[1])
+    x, _, targets = read_batch(x, y, start)
     return targets.sums(x, num_classes) / targets.counts(num_classes)
 
 @torch.no_grad()
@@ -210,7 +212,7 @@ def similarity_table(
     Shape: x (N, d), y (N,), c (K, d); a row of NaN in c is a class without a center: not counted
     Raises: see centers.read_batch
     Source: Li et al. 2019, Table 1 and section 3.3"""
-    x, c = (t.double() for t in read_batch(x, y, c)[:2])
+    x, c, y = (*(t.cpu().double() for t in read_batch(x, y, c)[:2]), y.cpu())
     u, v, true = (_unit(t)[0] for t in (x, c, true_centers(x, y, len(c))))
     intra = true_centers((u * v[y.long()]).sum(1, keepdim=True), y, len(c))[:, 0]
     known = v[~v.isnan().any(1)]
@@ -227,6 +229,8 @@ def similarity_text(
     """Tables in the form of the paper's Table 1.
 
     Raises: ValueError for too many or too few names"""
+    instance("tables", tables, dict, "a dict of tables")
+    class_names = several("class_names", class_names)
     cells = [["loss", *map(str, class_names), "average intra", "average inter"]]
     for name, t in tables.items():
         K = len(t.intra)
@@ -257,6 +261,7 @@ def similarity_figure(
     run: Run, # a recorded training with centers
 ) -> Figure:
     "Average similarities over the steps, by true and by learned centers, and how the two agree."
+    need(hasattr(run, "centers"), "run", "a Run", type(run).__name__)
     learned, true = similarity_frames(run, "learned"), similarity_frames(run, "true")
     fig, (left, right) = figure(8.5, 3.2, 1, 2, sharex=True)
     for tables, style, name in ((true, "-", "true"), (learned, "--", "learned")):
@@ -266,7 +271,8 @@ def similarity_figure(
     left.set(title="average similarity (cosine)", xlabel="step")
     left.legend(frameon=False, fontsize=8)
     for k, name in enumerate(run.class_names):
-        right.plot(run.steps, [t.agreement[k] for t in learned], color=color(k), label=name)
+        agreement = [t.agreement[k] for t in learned]
+        right.plot(run.steps, agreement, color=color(k), label=literal(name))
     right.set(title="learned against true center (cosine)", xlabel="step")
     right.legend(frameon=False, fontsize=7, ncols=2)
     return fig

@@ -74,7 +74,8 @@ def _rebuilt(
     def scaled(channels): return 3 if channels == 3 else max(1, round(width * channels))
     if isinstance(layer, nn.Conv2d):
         inputs, outputs = scaled(layer.in_channels), scaled(layer.out_channels)
-        skips = layer.kernel_size == (1, 1) and layer.stride != (1, 1) and inputs % 8
+        narrow = inputs < 16 or inputs % 8 > 0
+        skips = narrow and layer.kernel_size == (1, 1) and layer.stride != (1, 1)
         return (_Skipping if skips else nn.Conv2d)(inputs, outputs, layer.kernel_size, layer.stride,
                                                    layer.padding, bias=layer.bias is not None)
     if isinstance(layer, nn.BatchNorm2d): return nn.BatchNorm2d(scaled(layer.num_features))

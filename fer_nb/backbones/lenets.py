@@ -32,7 +32,8 @@ def memory_layout(
 ) -> torch.memory_format: # `torch.channels_last` where it is safe
     "The order in which the model's weights and images should lie in memory where it is."
     on_cpu = all(p.device.type == "cpu" for p in model.parameters())
-    unsafe = on_cpu and any(isinstance(layer, nn.Conv2d) and layer.in_channels % 8
+    unsafe = on_cpu and any(isinstance(layer, nn.Conv2d)
+                            and (layer.in_channels < 16 or layer.in_channels % 8)
                             and layer.kernel_size == (1, 1) and layer.stride != (1, 1)
                             for layer in model.modules())
     return torch.contiguous_format if unsafe else torch.channels_last

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..checks import choice, need, number, tensor, whole
+from ..directions import _pairs, _sideways, _unit
 from ..runtime import learning, processes, sum_over_processes
 from ..targets import REDUCTIONS, ClassWords, Targets, check_weight, read_targets
 
@@ -122,58 +123,7 @@ def center_delta(
     x, c, targets = read_batch(x, y, c, **words)
     return damped_mean(*center_sums(x, targets, c))
 
-# %% ../../nbs/10_centers/00_loss.ipynb #ba96b14f
-def _sideways(
-    a: torch.Tensor, # vectors (K, d), or one for all (d,)
-    v: torch.Tensor, # directions (K, d), or zeros
-) -> torch.Tensor: # (K, d)
-    "The part of each vector that turns its direction."
-    return torch.addcmul(a, (a * v).sum(1, keepdim=True), v, value=-1)
-
-# %% ../../nbs/10_centers/00_loss.ipynb #3f9609cd
-class _Unit(torch.autograd.Function):
-    "Vectors (K, d) → unit vectors (K, d) and lengths (K, 1); a zero vector is infinitely long."
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(c):
-        limits, inf = torch.finfo(c.dtype), float("inf")
-        largest = torch.linalg.vector_norm(c, inf, 1, keepdim=True)
-        largest = largest.masked_fill(largest < limits.tiny / limits.eps, inf)
-        # squares of what is at most 1 neither overflow nor vanish
-        scaled = c / largest
-        length = torch.linalg.vector_norm(scaled, 2, 1, keepdim=True).clamp(min=.5) # ≥ 1, or 0
-        return scaled.div_(length), length * largest
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*output)
-
-    @staticmethod
-    def backward(ctx, turn, stretch): # ty: ignore[invalid-method-override]
-        unit, length = ctx.saved_tensors
-        if turn is not None: turn = _sideways(turn, unit) / length
-        if stretch is None: return turn
-        return stretch * unit if turn is None else turn + stretch * unit
-
-def _unit(
-    c: torch.Tensor, # vectors (K, d)
-) -> tuple[torch.Tensor, torch.Tensor]: # unit vectors (K, d), lengths (K, 1), of zeros infinite
-    """Unit vectors and lengths, safe for tiny and huge vectors.
-
-    A zero vector stays zero and nothing turns it, nor one so small that 1 / length, its gradient,
-    overflows."""
-    return _Unit.apply(c)
-
 # %% ../../nbs/10_centers/00_loss.ipynb #661e5be1
-def _pairs(
-    unit: torch.Tensor, # unit vectors (K, d), or zeros
-) -> torch.Tensor: # scalar
-    "The sum of the cosines of all ordered pairs."
-    total, flat = unit.sum(0), unit.flatten()
-    return torch.dot(total, total) - torch.dot(flat, flat)
-
 def _alike(
     unit: torch.Tensor, # directions of the centers (K, d)
     lam1: float, # weight of the term between centers

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..centers.loss import LossOptions, MovingCenters, _unit, center_sums, read_batch
+from ..centers.loss import LossOptions, MovingCenters, center_sums, read_batch
 from ..checks import choice, whole
+from ..directions import _unit
 from ..runtime import sum_over_processes
 from ..targets import ClassWords, Targets
 

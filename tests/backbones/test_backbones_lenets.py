@@ -151,7 +151,7 @@ def test_bad_images(shape):
         LeNetsPP(width=.1)(torch.zeros(shape))
 
 
-@pytest.mark.parametrize("inputs, size, stride, safe", [(6, 1, 2, False), (13, 1, (1, 2), False), (8, 1, 2, True), (6, 1, 1, True), (6, 3, 2, True)])
+@pytest.mark.parametrize("inputs, size, stride, safe", [(6, 1, 2, False), (13, 1, (1, 2), False), (8, 1, 2, False), (16, 1, 2, True), (6, 1, 1, True), (6, 3, 2, True)])
 def test_channels_last_only_where_it_is_safe(inputs, size, stride, safe):
     "docs/onednn-channels-last.md: which convolution corrupts memory"
     model = nn.Sequential(nn.ReLU(), nn.Conv2d(inputs, 5, size, stride))
