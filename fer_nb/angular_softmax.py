@@ -40,15 +40,13 @@ def _check_settings(
 def _sine(
     u: torch.Tensor, # directions (B, d), or zeros
     w: torch.Tensor, # directions (B, d), or zeros
+    cos: torch.Tensor, # of the angle between the rows (B,)
 ) -> torch.Tensor: # (B,)
-    """Sine of the angle between the rows; 1 where one of them is zero.
+    """Sine of the angle between the rows, the length of u's part sideways of w; 1 for a zero.
 
-    All its digits are right near 0 and π, and exactly there it has no gradient."""
-    blank = ~u.any(1) | ~w.any(1)
-    # (2 − 2 cos ρ)(2 + 2 cos ρ)
-    four = torch.where(blank, 4, (u - w).square().sum(1) * (u + w).square().sum(1))
-    straight = four == 0
-    return torch.where(straight, 0, torch.where(straight, 1, four).sqrt() / 2)
+    Its digits are right near 0 and π, and exactly there it has no gradient."""
+    sine = torch.linalg.vector_norm(torch.addcmul(u, cos[:, None], w, value=-1), dim=1)
+    return sine.masked_fill(~u.any(1), 1)
 
 # %% ../nbs/15_angular_softmax.ipynb #11a2247f
 def angular_logits(
@@ -76,9 +74,9 @@ def angular_logits(
     if m == 0: return logits
     own = targets.rows(w)
     cos = (u * own).sum(1)
-    strict = cos * math.cos(m) - _sine(u, own) * math.sin(m)
+    strict = torch.sub(cos * math.cos(m), _sine(u, own, cos), alpha=math.sin(m))
     if monotone: strict = torch.where(cos < -math.cos(m), cos - m * math.sin(m), strict)
-    strict = torch.where(targets.w > 0, s * strict, s * cos)
+    strict = s * torch.where(targets.w > 0, strict, cos)
     return logits.scatter(1, targets.y[:, None], strict[:, None])
 
 # %% ../nbs/15_angular_softmax.ipynb #62f4d3be

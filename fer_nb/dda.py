@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from .centers.loss import (CenterOptions, MovingCenters, _half_squares, center_sums,
-                                 class_sums, damped_mean, read_batch)
+                                 damped_mean, read_batch)
 from .checks import choice, number
 from .targets import ClassWords, Targets
 
@@ -21,39 +22,46 @@ if TYPE_CHECKING: from typing_extensions import Unpack
 __all__ = ['dda_loss', 'dda_delta', 'DDALoss']
 
 # %% ../nbs/11_dda.ipynb #dce8c681
-def _wide(
-    *tensors: torch.Tensor, # any dtypes
-) -> list[torch.Tensor]: # in float64 where the device has it
-    "Differences of large numbers keep their digits in float64."
-    return [t if t.device.type == "mps" else t.double() for t in tensors]
+_NEAR = 9. # float32 gets scores right to 1e-5 where the longest x and c are not longer together
+
+def _near(
+    *tensors: torch.Tensor, # embeddings and centers from the centers' middle
+) -> bool:
+    "Whether float32 is enough; False where nothing can be looked at: in torch.func.vmap, tracing."
+    try: return sum(float(t.detach().norm(dim=1).max()) for t in tensors if len(t)) < _NEAR
+    except RuntimeError: return False
+
+def _centered(
+    x: torch.Tensor, # embeddings (B, d)
+    c: torch.Tensor, # centers (K, d)
+) -> tuple[torch.Tensor, torch.Tensor, bool]: # both; whether squares would lose digits all the same
+    "Embeddings and centers from the centers' middle, in float64 unless float32 is enough."
+    middle, dtype = c.detach().mean(0), x.dtype # only differences matter
+    if dtype == torch.float32 and x.device.type == "cpu" and not torch.compiler.is_compiling():
+        near = x - middle, c - middle # looking costs nothing here
+        if _near(*near): return *near, False
+    if x.device.type != "mps": x, c, middle = x.double(), c.double(), middle.double()
+    return x - middle, c - middle, x.dtype == dtype
 
 # %% ../nbs/11_dda.ipynb #840544e2
-def _between_centers(
-    a: torch.Tensor, # centers (N, d)
-    b: torch.Tensor, # centers (K, d)
-) -> torch.Tensor: # (N, K)
-    "Squared distances between centers with all their digits, however far from the origin."
-    wide_a, wide_b = _wide(a, b)
-    # nothing wider to compute in: subtract first, which is slower
-    if wide_b.dtype == b.dtype:
-        return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
-    squares = wide_a.square().sum(1)[:, None] + wide_b.square().sum(1) - 2 * wide_a @ wide_b.t()
-    return squares.clamp(min=0)
+def _balanced(
+    g: torch.Tensor, # one number for every sample and class (B, K)
+    y: torch.Tensor, # labels (B,)
+) -> torch.Tensor: # (B, K)
+    "With another entry at each sample's own class, so that each row sums to zero."
+    own = y[:, None]
+    g = g.scatter(1, own, 0.)
+    return g.scatter_(1, own, -g.sum(1, keepdim=True))
 
 # %% ../nbs/11_dda.ipynb #cfaf116a
-def _center_gradient(
-    g: torch.Tensor, # gradient of a loss for the scores (B, K), zero at each sample's own class
+def _push(
+    h: torch.Tensor, # half the gradient for the scores, balanced (B, K)
     x: torch.Tensor, # embeddings (B, d)
-    y: torch.Tensor, # labels (B,)
     c: torch.Tensor, # centers (K, d)
 ) -> torch.Tensor: # (K, d)
-    "Turn a gradient with respect to the scores into one with respect to the centers."
-    dtype = c.dtype
-    g, x, c = _wide(g, x, c)
-    middle = c.detach().mean(0) # only differences matter
-    others = g.t() @ (x - middle) - g.sum(0)[:, None] * (c - middle)
-    own = class_sums((c[y] - x) * g.sum(1, keepdim=True), y, len(c))
-    return (2 * (others + own)).to(dtype)
+    "The sum over samples of h (x − c), for every center."
+    with torch.autocast(h.device.type, enabled=False): toward = h.t() @ x
+    return torch.addcmul(toward, h.sum(0)[:, None], c, value=-1)
 
 # %% ../nbs/11_dda.ipynb #f09b4eb0
 class _Scores(torch.autograd.Function):
@@ -61,38 +69,47 @@ class _Scores(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x, y, c):
-        between = _between_centers(c[y], c) if len(y) < len(c) else _between_centers(c, c)[y]
-        wide_x, wide_c = _wide(x, c)
-        dots = (wide_x - wide_c[y]) @ (wide_c - wide_c.mean(0)).t()
-        return (2 * (dots - dots.gather(1, y[:, None])) - between).to(x.dtype)
+    def forward(x, y, c, exact):
+        with torch.autocast(x.device.type, enabled=False):
+            if exact: # nothing wider to multiply in: subtract before squaring, which is slower
+                own = c.index_select(0, y)
+                apart = torch.cdist(own, c, compute_mode="donot_use_mm_for_euclid_dist").square()
+                z = torch.sub((x - own) @ (2 * c).t(), apart)
+            else: z = torch.addmm(c.norm(dim=1).square(), x, c.t(), beta=-1, alpha=2)
+        return z - z.gather(1, y[:, None])
 
     @staticmethod
-    def setup_context(ctx, inputs, output): ctx.save_for_backward(*inputs)
+    def setup_context(ctx, inputs, output): ctx.save_for_backward(*inputs[:3])
 
     @staticmethod
     def backward(ctx, grad): # ty: ignore[incompatible-method-override]
         x, y, c = ctx.saved_tensors
-        g = grad.scatter(1, y[:, None], 0.) # a sample's own score is 0 wherever it lies
-        wide_g, far = _wide(g, c)
-        far = far - far.detach().mean(0)
-        for_x = 2 * (wide_g @ far - wide_g.sum(1, keepdim=True) * far[y])
-        for_c = _center_gradient(g, x, y, c) if ctx.needs_input_grad[2] else None
-        return for_x.to(x.dtype), None, for_c
+        h = _balanced(grad, y)
+        with torch.autocast(h.device.type, enabled=False): for_x = 2 * (h @ c)
+        return for_x, None, 2 * _push(h, x, c) if ctx.needs_input_grad[2] else None, None
 
 # %% ../nbs/11_dda.ipynb #87c195d6
+def _scores(
+    x: torch.Tensor, # embeddings (B, d)
+    y: torch.Tensor, # labels (B,)
+    c: torch.Tensor, # centers (K, d)
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (B, K); and _centered's (B, d) and (K, d)
+    "The scores, and what they were made of."
+    near, at, exact = _centered(x, c)
+    return _Scores.apply(near, y, at, exact).to(x.dtype), near, at
+
 _SCALINGS = ("paper", "code") # 1/(2m) as printed; 1/(2m²) as in the authors' program
 
 def _half_cross_entropy(
     scores: torch.Tensor, # from _Scores (B, K)
     targets: Targets,
     scaling: str, # "paper" or "code"
-    reduction: str, # "mean", "sum" or "none"
-) -> torch.Tensor: # scalar, or (B,)
-    "Half the softmax cross-entropy of the scores, divided by m once more for scaling='code'."
-    value = targets.reduce(targets.pick(-scores.log_softmax(1)), reduction)
-    if choice("scaling", scaling, _SCALINGS) == "paper": return value / 2
-    return value / (2 * targets.parts * targets.safe_count())
+) -> torch.Tensor: # (B,)
+    "Half the softmax cross-entropy of the scores, divided by m for scaling='code'."
+    to = targets.y if targets.shares is None else targets.shares
+    values = F.cross_entropy(scores, to, reduction="none")
+    if choice("scaling", scaling, _SCALINGS) == "paper": return values / 2
+    return values / (2 * targets.parts * targets.safe_count())
 
 # %% ../nbs/11_dda.ipynb #a7bd94fd
 def dda_loss(
@@ -109,7 +126,8 @@ def dda_loss(
     Raises: ValueError for an unknown scaling, and see centers.center_loss
     Source: Farzaneh & Qi 2020, Eq. 5"""
     x, c, targets = read_batch(x, y, c, **words)
-    return _half_cross_entropy(_Scores.apply(x, targets.y, c), targets, scaling, reduction)
+    scores = _scores(x, targets.y, c)[0]
+    return targets.reduce(_half_cross_entropy(scores, targets, scaling), reduction)
 
 # %% ../nbs/11_dda.ipynb #b0482c42
 def _dda_sums(
@@ -117,13 +135,15 @@ def _dda_sums(
     x: torch.Tensor, # embeddings (B, d)
     targets: Targets,
     c: torch.Tensor, # centers (K, d)
+    near: torch.Tensor, # embeddings as _centered has them (B, d)
+    at: torch.Tensor, # centers likewise (K, d)
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # pull (K, d), counts (K, 1), push (K, d)
     "Per class what adds up over processes: center loss's sums and counts, m times DDA's gradient."
     p = scores.softmax(1)
     if targets.shares is None: p = p * targets.w[:, None]
     else: p = p * targets.shares.sum(1, keepdim=True) - targets.shares
-    p = p.scatter(1, targets.y[:, None], 0.)
-    return *center_sums(x, targets, c), _center_gradient(p / 2, x, targets.y, c)
+    push = _push(_balanced(p, targets.y).to(at.dtype), near, at)
+    return *center_sums(x, targets, c), push.to(c.dtype)
 
 # %% ../nbs/11_dda.ipynb #858475f7
 def _dda_step(
@@ -147,7 +167,8 @@ def dda_delta(
     Raises: see centers.read_batch
     Source: Farzaneh & Qi 2020, Eq. 10, with (c_k - x_i) in the second term: the gradient"""
     x, c, targets = read_batch(x, y, c, **words)
-    return _dda_step(*_dda_sums(_Scores.apply(x, targets.y, c), x, targets, c))
+    scores, near, at = _scores(x, targets.y, c)
+    return _dda_step(*_dda_sums(scores, x, targets, c, near, at))
 
 # %% ../nbs/11_dda.ipynb #9817eab3
 class DDALoss(MovingCenters):
@@ -184,8 +205,7 @@ class DDALoss(MovingCenters):
         return f"{super().extra_repr()}, {own}"
 
     def parts(self, x: torch.Tensor, c: torch.Tensor, targets: Targets):
-        scores = _Scores.apply(x, targets.y, c)
-        own = targets.reduce(_half_squares(x, c, targets), self.reduction)
-        dda = _half_cross_entropy(scores, targets, self.scaling, self.reduction)
-        sums = partial(_dda_sums, scores.detach(), x.detach(), targets, c)
-        return self.lam * own + self.gamma * dda, sums
+        scores, near, at = _scores(x, targets.y, c)
+        own, dda = _half_squares(x, c, targets), _half_cross_entropy(scores, targets, self.scaling)
+        loss = targets.reduce(torch.add(self.lam * own, dda, alpha=self.gamma), self.reduction)
+        return loss, partial(_dda_sums, scores.detach(), x.detach(), targets, c, near.detach(), at)

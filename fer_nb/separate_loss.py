@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from .centers.loss import MovingCenters, _unit, damped_mean, read_batch
+from .centers.loss import MovingCenters, _pairs, _sideways, _unit, damped_mean, read_batch
 from .checks import choice, need, tensor, whole
 from .plots import color, figure
 from .runtime import processes
@@ -45,8 +45,7 @@ def _like(
 ) -> torch.Tensor: # scalar
     "How like the centers are to each other, 0 to 1; from unit vectors (or zeros)."
     K = len(v)
-    pairs = v.sum(0).square().sum() - v.square().sum() # cosines of all ordered pairs
-    return (1 + pairs / (K * (K - 1))) / 2 if K > 1 else 0 * pairs
+    return .5 + _pairs(v) / (2 * K * (K - 1)) if K > 1 else 0 * _pairs(v)
 
 def separate_loss(
     x: torch.Tensor, # embeddings (B, d)
@@ -67,21 +66,14 @@ def separate_loss(
     return intra, targets.reduce(0 * targets.w, reduction, _like(v))
 
 # %% ../nbs/12_separate_loss.ipynb #84c9d350
-def _sideways(
-    a: torch.Tensor, # vectors (K, d)
-    v: torch.Tensor, # directions (K, d)
-) -> torch.Tensor: # (K, d)
-    "The part of each vector that turns its direction."
-    return a - (a * v).sum(1, keepdim=True) * v
-
 def _separate_sums(
     u: torch.Tensor, # directions of the embeddings (B, d)
     targets: Targets,
     v: torch.Tensor, # directions of the centers (K, d)
     length: torch.Tensor, # lengths of the centers (K, 1)
 ) -> tuple[torch.Tensor, torch.Tensor]: # pull (K, d), counts (K, 1)
-    "Per class: what adds up over the samples of Eq. 6, and what they count."
-    return -_sideways(targets.sums(u, len(v)), v) / length, targets.counts(len(v))
+    "Per class: minus what adds up over the samples of Eq. 6, and what they count."
+    return _sideways(targets.sums(u, len(v)), v) / length, targets.counts(len(v))
 
 def _apart(
     v: torch.Tensor, # directions of the centers (K, d)
@@ -89,7 +81,7 @@ def _apart(
 ) -> torch.Tensor: # (K, d)
     "Eq. 7."
     K = len(v)
-    return _sideways(v.sum(0) - v, v) / (K * max(K - 1, 1) * length)
+    return _sideways(v.sum(0), v) / (K * max(K - 1, 1) * length)
 
 def _separate_step(
     pull: torch.Tensor, # sums per class (K, d)
@@ -97,7 +89,7 @@ def _separate_step(
     push: torch.Tensor, # Eq. 7 (K, d)
 ) -> torch.Tensor: # (K, d)
     "Eq. 6 plus Eq. 7."
-    return damped_mean(pull, n) / (2 * n.sum()) + push
+    return push - damped_mean(pull, n) / (2 * n.sum())
 
 def separate_delta(
     x: torch.Tensor, # embeddings (B, d)

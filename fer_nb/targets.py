@@ -58,7 +58,7 @@ class _PerClass(_Labels):
     ) -> torch.Tensor: # (B, K)
         "What each sample counts for each class."
         if self.shares is not None: return self.shares
-        zeros = self.w.new_zeros(len(self.y), num_classes)
+        zeros = self.w.new_zeros(self.y.shape[0], num_classes)
         return zeros.scatter(1, self.y[:, None], self.w[:, None])
 
     def sums(self,
@@ -91,12 +91,13 @@ class Targets(_PerClass):
 
         Raises: ValueError for another reduction"""
         choice("reduction", reduction, REDUCTIONS)
-        values = values * self.w
-        if between is not None and reduction != "mean": values = values + self.w * between
-        if reduction == "none": return values
-        if reduction == "sum": return values.sum()
-        mean = values.sum() / self.safe_count()
-        return mean if between is None else mean + between
+        w = self.w.to(values.dtype)
+        if reduction == "mean":
+            mean = torch.dot(values, w) / self.safe_count()
+            return mean if between is None else mean + between
+        values = values * w
+        if between is not None: values = values + w * between
+        return values.sum() if reduction == "sum" else values
 
     def safe_count(self) -> torch.Tensor: # 0-d
         "What the mean divides by; next to nothing, not 0, where nothing counts."
@@ -121,7 +122,8 @@ def _hard(
     "Class numbers as targets."
     need(y.dtype not in (torch.bool, torch.complex64, torch.complex128), "y",
          "class numbers (B,) or probabilities (B, K)", y.dtype)
-    need(y.shape == x.shape[:1], "y", f"one label per embedding, shape ({len(x)},)", tuple(y.shape))
+    B = x.shape[0] # len(x) would tie an exported program to this batch's length
+    need(y.shape == (B,), "y", f"one label per embedding, shape ({B},)", tuple(y.shape))
     y = y.long()
     kept = y != ignore_index
     y = y * kept # class 0 for an ignored one
@@ -141,13 +143,13 @@ def _soft(
     weight: torch.Tensor | None, # (K,)
 ) -> Targets:
     "Probabilities as targets."
-    need(y.shape == (len(x), num_classes), "y",
-         f"class numbers, or probabilities ({len(x)}, {num_classes})",
+    need(y.shape == (x.shape[0], num_classes), "y",
+         f"class numbers, or probabilities ({x.shape[0]}, {num_classes})",
          f"{tuple(y.shape)} of {y.dtype}")
     if y.device.type == "cpu" and not torch.compiler.is_compiling() and len(y):
         need(bool((y >= 0).all()), "y", "probabilities of at least 0", f"{y.min():.3g}")
     shares = y.to(x.dtype) if weight is None else y.to(x.dtype) * weight.to(x.dtype)
-    w = x.new_ones(len(x))
+    w = x.new_ones(x.shape[0])
     return Targets(shares.argmax(1), w, shares, w.sum())
 
 # %% ../nbs/09_targets.ipynb #9a9e3eba

@@ -202,6 +202,17 @@ def test_vectors_start_at_length_one_in_every_direction():
     assert AngularSoftmax(3, 2).s == 64. and AngularSoftmax(3, 2).m == .5 and not AngularSoftmax(3, 2).monotone
 
 
+def test_defaults_are_the_papers():
+    one, label = tensor([[1., 0.]]), torch.tensor([0])
+    assert angular_logits(one, one).item() == 64 and angular_logits(one, one, label).item() == pytest.approx(64 * math.cos(.5)) and angular_logits(one, -one, label).item() == pytest.approx(64 * math.cos(math.pi + .5))
+    seen = contested(fan(120))
+    assert len(seen.angle) == 3600 and torch.equal(seen.own, contested(fan(120), 64., .5, False, 3600).own)
+    objective = udat_as(12)
+    assert [tuple(p.shape) for p in objective.classifier.trunk.parameters()] == [(64, 12), (64,), (64, 64), (64,)] and objective.schedule()[0].item() == pytest.approx(.01)
+    head = objective.classifier.head
+    assert head.weight.shape == (2, 64) and (head.s, head.m, head.monotone) == (64, .5, True)
+
+
 def test_state_dict_carries_the_vectors():
     x, y, _ = make()
     head, other = AngularSoftmax(3, 5).double(), AngularSoftmax(3, 5).double()
@@ -254,6 +265,11 @@ def test_contested_is_what_the_logits_say():
         assert seen.wedge[i] == (seen.own[i, seen.winner[i]] < .5)
     falling = contested(w, 8., .4, monotone=True, steps=72)
     assert (falling.own <= seen.own).all() and (falling.own < seen.own).any()
+
+
+def test_two_vectors_in_one_direction_have_one_wedge():
+    "Each class is beaten by the other wherever its margin costs something: nearer than π − m/2 to the vectors."
+    assert abs(contested(tensor([[1., 0.], [2., 0.]]), 8., .5).width - (360 - math.degrees(.5))) < .25
 
 
 def test_angle_figure_draws_it():

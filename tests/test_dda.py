@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from fer_nb.centers import center_delta, center_loss
-from fer_nb.dda import DDALoss, dda_delta, dda_loss
+from fer_nb.dda import DDALoss, _centered, _scores, dda_delta, dda_loss
 from loss_table import make
 from reference import close
 
@@ -28,6 +28,25 @@ def test_float32_keeps_its_digits_far_from_the_origin(norm, d):
         grads.append(torch.autograd.grad(dda_loss(leaves[0], y, leaves[1]), leaves))
     for low, high in zip(*grads):
         assert (low.double() - high).norm() < 2e-5 * high.norm()
+
+
+@pytest.mark.parametrize("length, near", [(1., True), (3., True), (5., False)])
+def test_float32_is_taken_where_it_is_enough(length, near):
+    g = torch.Generator().manual_seed(0)
+    c = 1e3 + length * F.normalize(torch.randn(40, 64, generator=g))       # around a far middle
+    c[1] = c[0]
+    y = torch.arange(64) % 40
+    x = c[y] + length / 8 * torch.randn(64, 64, generator=g)
+    dtype = _centered(x, c)[0].dtype
+    assert dtype == (torch.float32 if near else torch.float64) and _centered(x[:0], c)[0].shape == (0, 64)
+    def gradient(dtype):
+        leaf = x.to(dtype).requires_grad_()
+        return torch.autograd.grad(dda_loss(leaf, y, c.to(dtype)), leaf)[0].double()
+    low, high = gradient(torch.float32), gradient(torch.float64)
+    assert (low - high).norm() < 2e-5 * high.norm()
+    scores, *_ = _scores(x, y, c)
+    assert_close(scores[:, 0], scores[:, 1], rtol=0, atol=2e-5)            # centers in one place: a tie
+    assert not scores[torch.arange(64), y].any()
 
 
 def test_it_is_half_a_softmax_on_a_tied_classifier():

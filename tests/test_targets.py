@@ -41,7 +41,7 @@ def test_probabilities_as_cross_entropy_reads_them(weight, reduction):
 def test_what_each_sample_counts_by_hand():
     y, x, weight = torch.tensor([2, -100, 0, 2]), torch.zeros(4, 1), torch.tensor([5., 1., .5])
     targets = read_targets(y, x, 3, weight)
-    assert targets.y.tolist() == [2, 0, 0, 2] and targets.w.tolist() == [.5, 0, 5, .5] and targets.count == 6
+    assert targets.y.tolist() == [2, 0, 0, 2] and targets.w.tolist() == [.5, 0, 5, .5] and targets.count == 6 and targets.parts == 1
     assert targets.table(3).tolist() == [[0, 0, .5], [0, 0, 0], [5, 0, 0], [0, 0, .5]]
     assert targets.counts(3).tolist() == [[5], [0], [1]]
     values = torch.tensor([[1., 10], [2, 20], [3, 30], [4, 40]])
@@ -49,6 +49,11 @@ def test_what_each_sample_counts_by_hand():
     assert targets.rows(torch.tensor([[7.], [8], [9]])).tolist() == [[9], [7], [7], [9]]
     assert targets.reduce(values[:, 0], "none", 100.).tolist() == [50.5, 0, 515, 52]
     assert targets.reduce(values[:, 0], "sum", 100.) == 617.5 and targets.reduce(values[:, 0], between=100.) == 17.5 / 6 + 100
+
+
+def test_samples_that_count_less_than_one_together():
+    targets = read_targets(torch.tensor([0, 0]), torch.zeros(2, 1), 2, torch.tensor([.25, 1.]))
+    assert targets.reduce(torch.tensor([8., 4.])) == 6
 
 
 def test_soft_labels_by_hand():
@@ -75,7 +80,7 @@ def test_nothing_counts(reduction):
     x = torch.zeros(3, requires_grad=True)
     value = read_targets(torch.full((3,), -100), x, 2).reduce(x * 2 + 1, reduction)
     assert value == 0 and torch.autograd.grad(value, x)[0].tolist() == [0, 0, 0]
-    assert read_targets(torch.zeros(0, dtype=torch.int64), x[:0], 2).reduce(x[:0], reduction) == 0
+    for y in (torch.zeros(0, dtype=torch.int64), torch.zeros(0, 2)): assert read_targets(y, x[:0], 2).reduce(x[:0], reduction) == 0
 
 
 def test_compiled_labels_out_of_range_are_no_last_class():
@@ -106,7 +111,11 @@ def test_processes_share_the_count(ddp):
     (lambda x, y: read_targets(x, x, 4), "y: expected probabilities of at least 0, got -"),
     (lambda x, y: read_targets(x * math.nan, x, 4), "y: expected probabilities of at least 0, got nan"),
     (lambda x, y: read_targets(y + 1, x, 4), "y: expected labels from 0 to 3, got 1 to 4"),
+    (lambda x, y: read_targets(y - 1, x, 4), "y: expected labels from 0 to 3, got -1 to 2"),
     (lambda x, y: read_targets(y, x, 4, torch.ones(3)), r"weight: expected a tensor \(4,\), got shape \(3,\)"),
+    (lambda x, y: read_targets(y, x, 4, torch.ones(4, dtype=torch.int64)), "weight: expected a floating-point dtype, got torch.int64"),
+    (lambda x, y: read_targets(y, x, 4, torch.tensor([1., 1, math.inf, 1])), "weight: expected finite numbers of at least 0, got"),
+    (lambda x, y: read_targets(y, x, 4, torch.tensor([1., 1, -1, 1])), "weight: expected finite numbers of at least 0, got"),
     (lambda x, y: read_targets(y, x, 4, -torch.ones(4)), "weight: expected finite numbers of at least 0, got"),
     (lambda x, y: read_targets(y, x, 4).reduce(x[:, 0], "Mean"), "reduction: expected one of mean, sum, none, got 'Mean'"),
 ])

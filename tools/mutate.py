@@ -3,20 +3,32 @@
     python tools/mutate.py dda --count 40 --seed 0        # a random sample of mutants of fer_nb/dda.py
     python tools/mutate.py centers.loss --only island_delta    # of some of its functions
 
-Each mutant is tried in a copy of the package, with the module's own test files (tools/mutants.toml adds to them), fast tests only, until the first failure.
+Each mutant is tried in a copy of the package, with the module's own test files (tools/mutants.toml adds to them and puts slow ones last), until the first failure.
 Mutants that no test can tell from the original stand in tools/mutants.toml with the reason; they count as killed in the second score.
 """
 import argparse
 import ast
+import gc
+import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ['OMP_NUM_THREADS'] = '1'  # before torch: threads do not survive a fork
+
+import hypothesis  # noqa: E402,F401  what the tests of all modules read, once
+import matplotlib.pyplot  # noqa: E402,F401
+import numpy.testing  # noqa: E402,F401
+import pytest  # noqa: E402
+import scipy.stats  # noqa: E402,F401
+import sklearn.cluster  # noqa: E402,F401
+import torch  # noqa: E402,F401
+import torch.utils.data  # noqa: E402,F401
 
 try: import tomllib
 except ImportError: import tomli as tomllib
@@ -147,8 +159,10 @@ def parses(mutant, source):
 
 def tests_of(module, extra):
     "The module's own test files, by their names, and those that the list adds."
-    stems = {f"test_{module.replace('.', '_')}", f"test_{module.split('.')[-1]}"}
-    return [str(p.relative_to(ROOT)) for p in sorted((ROOT/'tests').rglob('test_*.py')) if p.stem in stems] + extra.get('tests', [])
+    *folders, name = module.split('.')
+    stems = {f"test_{module.replace('.', '_')}", *([] if folders else [f'test_{name}'])}
+    own = [p for p in sorted((ROOT/'tests').rglob('test_*.py')) if p.stem in stems or p.stem == f'test_{name}' and p.parent.name in folders]
+    return [str(p.relative_to(ROOT)) for p in own] + extra.get('tests', [])
 
 
 def copy(home):
@@ -158,19 +172,73 @@ def copy(home):
         if not (home/path.name).exists() and path.name[0] != '.': (home/path.name).symlink_to(path)
 
 
-def run(home, tests, extra, timeout):
-    "True if a test failed, hung or could not be collected."
-    command = [sys.executable, '-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', '--hypothesis-seed=0', '-m', 'not browser and not notebooks', *tests]
-    if extra.get('select'): command += ['-k', extra['select']]
-    env = {**os.environ, 'PYTHONPATH': str(home), 'OMP_NUM_THREADS': '1', 'PYTHONDONTWRITEBYTECODE': '1'}
-    process = subprocess.Popen(command, cwd=home, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    try: out, _ = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.communicate()
-        return True, 'time-out'
-    failed = [line for line in out.splitlines() if line.startswith(('FAILED', 'ERROR'))]
-    return process.returncode != 0, failed[0][:100] if failed else out[-300:] if process.returncode else ''
+class QuickFirst:
+    "pytest's plug-in: measure the tests once, then take the quick ones of each file first."
+    def __init__(self, path, measure):
+        self.path, self.measure = path, measure
+        self.seconds = json.loads(path.read_text()) if path.exists() else {}
+
+    def pytest_collection_modifyitems(self, items):
+        files = {path: i for i, path in enumerate(dict.fromkeys(item.path for item in items))}
+        items.sort(key=lambda item: (files[item.path], self.seconds.get(item.nodeid, 0)))
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == 'call': self.seconds[report.nodeid] = report.duration
+
+    def pytest_sessionfinish(self):
+        if self.measure: self.path.write_text(json.dumps(self.seconds))
+
+
+def run(home, tests, keywords, timeout, first=False):
+    """True if a test failed, hung or could not be collected, and which.
+
+    A forked process runs pytest, so that the large libraries are read once for all mutants; the `first` run, without a mutant, measures the tests."""
+    out, begin = home/'pytest.log', time.monotonic()
+    pid = os.fork()
+    if not pid: _child(home, tests, keywords, out, first)
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended: break
+        if time.monotonic() - begin > timeout:
+            os.killpg(pid, 9)
+            os.waitpid(pid, 0)
+            return True, 'time-out'
+        time.sleep(.02)
+    code, text = os.waitstatus_to_exitcode(status), out.read_text(errors='replace')
+    failed = [line for line in text.splitlines() if line.startswith(('FAILED', 'ERROR'))]
+    return code not in (0, 5), failed[0][:100] if failed else text[-300:] if code else ''  # 5: no test is left
+
+
+def _child(home, tests, keywords, out, first):
+    code = 1
+    try:
+        os.setsid()
+        where = os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        for stream in (1, 2): os.dup2(where, stream)
+        os.chdir(home)
+        sys.path.insert(0, str(home))
+        sys.argv[0], sys.dont_write_bytecode = 'pytest', not first
+        os.environ.update(PYTHONPATH=str(home), PYTHONDONTWRITEBYTECODE='' if first else '1')
+        code = pytest.main(['-x', '-q', '--tb=no', '-p', 'no:cacheprovider', '-p', 'no:unraisableexception', '--hypothesis-seed=0', '-m', 'not browser and not notebooks', *tests, *(['-k', keywords] if keywords else [])],
+                           plugins=[QuickFirst(home/'seconds.json', first)])
+    finally:
+        sys.stdout.flush()
+        os._exit(int(code))
+
+
+def stages(extra):
+    "The tests as pytest's -k takes them: the quick ones, and the slow ones for the mutants that are still alive."
+    select, slow = extra.get('select', ''), extra.get('slow', '')
+    if not slow: return [select]
+    return [' and '.join(filter(None, [select and f'({select})', part])) for part in (f'not ({slow})', f'({slow})')]
+
+
+def tried(home, tests, extra, timeout, first=False):
+    "True and why, as of the first stage that fails."
+    for keywords in stages(extra):
+        failed, why = run(home, tests, keywords, timeout, first)
+        if failed: break
+    return failed, why
 
 
 def main(module, count, seed, only):
@@ -180,18 +248,20 @@ def main(module, count, seed, only):
     same = {(e['function'], e['before'], e['after']) for e in listed.get('equivalent', []) if e['module'] == module}
     everything = [m for m in Finder(source).found if (m.function in only if only else m.function not in extra.get('pictures', [])) and parses(m, source)]
     chosen = sorted(random.Random(seed).sample(everything, min(count, len(everything))), key=lambda m: m.start)
+    gc.freeze()  # a forked process need not look through the libraries again
     with tempfile.TemporaryDirectory() as home:
         home = Path(home)
         copy(home)
         begin = time.monotonic()
-        failed, why = run(home, tests, extra, 3600)
+        failed, why = tried(home, tests, extra, 3600, first=True)
         if failed: sys.exit(f'The tests of {module} fail without any mutant: {why}')
         limit = max(120, 10 * (time.monotonic() - begin))
+        for old in (home/path).parent.glob(f'__pycache__/{path.stem}.*.pyc'): old.unlink()  # of the original; mutants leave none
         killed, equivalent = 0, 0
         for mutant in chosen:
             before, after = mutant.lines(source)
             (home/path).write_bytes(mutant.applied(source))
-            dead, why = run(home, tests, extra, limit)
+            dead, why = tried(home, tests, extra, limit)
             known = not dead and (mutant.function, before, after) in same
             killed, equivalent = killed + dead, equivalent + known
             verdict = 'killed  ' if dead else 'the same' if known else 'SURVIVED'

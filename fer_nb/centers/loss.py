@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ..checks import choice, need, number, tensor, whole
@@ -58,7 +59,8 @@ def _half_squares(
     targets: Targets,
 ) -> torch.Tensor: # (B,)
     "Half of each embedding's squared distance to the center of its class."
-    if targets.shares is None: return (x - targets.rows(c)).square().sum(1) / 2
+    if targets.shares is None:
+        return F.mse_loss(x, targets.rows(c), reduction="none").sum(1) / 2
     between = torch.cdist(x, c, compute_mode="donot_use_mm_for_euclid_dist").square()
     return targets.pick(between) / 2
 
@@ -121,6 +123,40 @@ def center_delta(
     return damped_mean(*center_sums(x, targets, c))
 
 # %% ../../nbs/10_centers/00_loss.ipynb #ba96b14f
+def _sideways(
+    a: torch.Tensor, # vectors (K, d), or one for all (d,)
+    v: torch.Tensor, # directions (K, d), or zeros
+) -> torch.Tensor: # (K, d)
+    "The part of each vector that turns its direction."
+    return torch.addcmul(a, (a * v).sum(1, keepdim=True), v, value=-1)
+
+# %% ../../nbs/10_centers/00_loss.ipynb #3f9609cd
+class _Unit(torch.autograd.Function):
+    "Vectors (K, d) → unit vectors (K, d) and lengths (K, 1); a zero vector is infinitely long."
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(c):
+        limits, inf = torch.finfo(c.dtype), float("inf")
+        largest = torch.linalg.vector_norm(c, inf, 1, keepdim=True)
+        largest = largest.masked_fill(largest < limits.tiny / limits.eps, inf)
+        # squares of what is at most 1 neither overflow nor vanish
+        scaled = c / largest
+        length = torch.linalg.vector_norm(scaled, 2, 1, keepdim=True).clamp(min=.5) # ≥ 1, or 0
+        return scaled.div_(length), length * largest
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*output)
+
+    @staticmethod
+    def backward(ctx, turn, stretch): # ty: ignore[invalid-method-override]
+        unit, length = ctx.saved_tensors
+        if turn is not None: turn = _sideways(turn, unit) / length
+        if stretch is None: return turn
+        return stretch * unit if turn is None else turn + stretch * unit
+
 def _unit(
     c: torch.Tensor, # vectors (K, d)
 ) -> tuple[torch.Tensor, torch.Tensor]: # unit vectors (K, d), lengths (K, 1), of zeros infinite
@@ -128,21 +164,22 @@ def _unit(
 
     A zero vector stays zero and nothing turns it, nor one so small that 1 / length, its gradient,
     overflows."""
-    largest = c.detach().abs().amax(1, keepdim=True)
-    zero = largest < torch.finfo(c.dtype).tiny / torch.finfo(c.dtype).eps
-    # squares of what is at most 1 neither overflow nor vanish
-    scaled = c / torch.where(zero, 1, largest)
-    length = torch.where(zero, 1, scaled.square().sum(1, keepdim=True)).sqrt()
-    return torch.where(zero, 0, scaled / length), torch.where(zero, float("inf"), length * largest)
+    return _Unit.apply(c)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #661e5be1
-def _alike(
-    c: torch.Tensor, # centers (K, d), at least two
+def _pairs(
+    unit: torch.Tensor, # unit vectors (K, d), or zeros
 ) -> torch.Tensor: # scalar
-    "The sum of 1 + cosine over all ordered pairs of centers."
-    need(len(c) >= 2, "c", "at least 2 centers to keep apart", len(c))
-    unit, _ = _unit(c)
-    return unit.sum(0).square().sum() - unit.square().sum() + len(c) * (len(c) - 1)
+    "The sum of the cosines of all ordered pairs."
+    total, flat = unit.sum(0), unit.flatten()
+    return torch.dot(total, total) - torch.dot(flat, flat)
+
+def _alike(
+    unit: torch.Tensor, # directions of the centers (K, d)
+    lam1: float, # weight of the term between centers
+) -> torch.Tensor: # scalar
+    "lam1 times the sum of 1 + cosine over all ordered pairs of centers."
+    return lam1 * (_pairs(unit) + len(unit) * (len(unit) - 1))
 
 def island_loss(
     x: torch.Tensor, # embeddings (B, d)
@@ -158,18 +195,18 @@ def island_loss(
     Raises: ValueError for fewer than two centers or a negative lam1, and see center_loss
     Source: Cai et al. 2018, with the mean over the batch in the center loss"""
     x, c, targets = read_batch(x, y, c, **words)
-    between = number("lam1", lam1, least=0) * _alike(c)
+    need(len(c) >= 2, "c", "at least 2 centers to keep apart", len(c))
+    between = _alike(_unit(c)[0], number("lam1", lam1, least=0))
     return targets.reduce(_half_squares(x, c, targets), reduction, between)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #1a76f693
 def _apart_delta(
-    c: torch.Tensor, # centers (K, d)
+    unit: torch.Tensor, # directions of the centers (K, d)
+    length: torch.Tensor, # their lengths (K, 1)
     lam1: float, # weight of the term between centers
 ) -> torch.Tensor: # (K, d)
     "lam1/(K-1) times the derivative of each center's cosines with the others."
-    unit, length = _unit(c)
-    others = unit.sum(0) - unit
-    return lam1 / (len(c) - 1) * (others - (others * unit).sum(1, keepdim=True) * unit) / length
+    return lam1 / (len(unit) - 1) * _sideways(unit.sum(0), unit) / length
 
 def _island_step(
     pull: torch.Tensor, # sums per class (K, d)
@@ -194,7 +231,7 @@ def island_delta(
     Source: Cai et al. 2018"""
     x, c, targets = read_batch(x, y, c, **words)
     need(len(c) >= 2, "c", "at least 2 centers to keep apart", len(c))
-    apart = _apart_delta(c, number("lam1", lam1, least=0))
+    apart = _apart_delta(*_unit(c), number("lam1", lam1, least=0))
     return _island_step(*center_sums(x, targets, c), apart)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #6b76dba4
@@ -265,13 +302,14 @@ class _Moving(_Centers):
         *sums: torch.Tensor, # this process's sums
     ) -> None:
         "c ← c − alpha·delta, in place and without waiting for the device."
-        share = self.centers.to(sums[0].dtype) / processes(self.process_group)
+        share, n = self.centers.to(sums[0].dtype), processes(self.process_group)
+        if n > 1: share = share / n
         if loss.ndim: loss = loss.sum()
-        sums = sums[0] + 0 * loss, *sums[1:] # 0 * inf = nan: all processes hear of it
-        c, *total = sum_over_processes(share, *sums, group=self.process_group)
-        new = (c - self.alpha * delta(*total)).to(self.centers.dtype)
-        finite = new.abs().amax() < float("inf")
-        self.centers.copy_(torch.where(finite, new, self.centers))
+        wrong = 0 * loss.to(share.dtype) # 0 * inf = nan: all processes hear of it
+        c, wrong, *total = sum_over_processes(share, wrong, *sums, group=self.process_group)
+        new = c.sub(delta(*total), alpha=self.alpha).to(self.centers.dtype)
+        least, most = new.aminmax()
+        torch.where(most - least + wrong < float("inf"), new, self.centers, out=self.centers)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #020e3e94
 class MovingCenters(_Moving):
@@ -380,8 +418,8 @@ class IslandLoss(MovingCenters):
     def extra_repr(self): return f"{super().extra_repr()}, lam1={self.lam1}"
 
     def parts(self, x: torch.Tensor, c: torch.Tensor, targets: Targets):
-        own, between = _half_squares(x, c, targets), self.lam1 * _alike(c)
+        own, (unit, length) = _half_squares(x, c, targets), _unit(c)
         def sums():
-            apart = _apart_delta(c, self.lam1) / processes(self.process_group)
+            apart = _apart_delta(unit, length, self.lam1 / processes(self.process_group))
             return *center_sums(x.detach(), targets, c), apart
-        return targets.reduce(own, self.reduction, between), sums
+        return targets.reduce(own, self.reduction, _alike(unit, self.lam1)), sums

@@ -265,9 +265,8 @@ class _Scheduled(nn.Module):
         "λ(n) and the limit at this step."
         # backward must not see a step that has been counted since
         n = _snapshot(self.n) if torch.compiler.is_compiling() else self.n
-        share = 1. + 0 * n
-        if self.alpha is not None and self.steps is not None:
-            share = torch.as_tensor(factor((n / self.steps).clamp(max=1.), self.alpha))
+        if self.alpha is None or self.steps is None: share = 1. + 0 * n
+        else: share = torch.as_tensor(factor((n / self.steps).clamp(max=1.), self.alpha))
         limit = torch.full_like(share, math.inf) if self.clamp is None else self.clamp * share
         return self.strength * share, limit
 

@@ -44,15 +44,11 @@ def _margin_terms(
     targets: Targets,
     v: torch.Tensor, # directions of the centroids (K, d), zeros for a class that has none
 ) -> torch.Tensor: # (B,)
-    "Eq. 3 for every sample, from unit vectors (or zeros)."
-    present = (v != 0).any(1).to(v.dtype)
-    if targets.shares is not None: # every class, by shares
-        cosines = u @ v.t()
-        others = (present.sum() - present).clamp(min=1)
-        return targets.pick(2 * ((cosines.sum(1, keepdim=True) - cosines) / others - cosines))
-    others = (present.sum() - present.index_select(0, targets.y)).clamp(min=1)
-    own = (u * targets.rows(v)).sum(1)
-    return 2 * (((u * v.sum(0)).sum(1) - own) / others - own)
+    "Eq. 3 for every sample, from unit vectors (or zeros): linear in its direction."
+    present = v.any(1, keepdim=True).to(v.dtype)
+    others = (present.sum() - present).clamp(min=1)
+    slope = 2 * ((v.sum(0) - v) / others - v) # what pushes a class's samples (K, d)
+    return (u * targets.rows(slope)).sum(1)
 
 # %% ../../nbs/13_large_margin/00_loss.ipynb #7ca41c48
 def large_margin_loss(

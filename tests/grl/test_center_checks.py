@@ -8,7 +8,7 @@ from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.centers import CenterLoss, IslandLoss
 from fer_nb.dda import DDALoss
 from fer_nb.grl import doctor
-from fer_nb.grl.center_checks import find_centers, find_collapsed_centers, find_in_centers, find_minority_collapse, find_scale
+from fer_nb.grl.center_checks import _alike, find_centers, find_collapsed_centers, find_in_centers, find_minority_collapse, find_scale
 from fer_nb.grl.patient import look
 from fer_nb.large_margin import LargeMarginLoss
 from fer_nb.separate_loss import SeparateLoss
@@ -41,7 +41,7 @@ def test_our_losses_are_healthy(small, name, steps):
     centers = objective.terms['center'].centers.clone()
     assert doctor(small, objective, (X, Y), optimizer=sgd) == [] and torch.equal(centers, objective.terms['center'].centers)
 
-def test_a_loss_alone_is_put_beside_a_softmax_loss(small): assert doctor(small, CenterLoss(3, 8), (X, Y)) == []
+def test_a_loss_alone_is_put_beside_a_softmax_loss(small): assert doctor(small, CenterLoss(3, 8), (X, Y)) == doctor(small, CenterLoss(3, 8), (X, Y, 'names')) == []
 
 @pytest.mark.parametrize('name', ['center', 'island', 'dda', 'separate'])
 def test_centers_as_a_parameter(small, name):
@@ -72,6 +72,8 @@ def test_where_centers_are_found(small):
     seen = look(small, terms, (X, Y))
     assert [c.name for c in find_centers(small, seen, terms, 3)] == ['centers'] and len(find_centers(small, seen, objective, 3)) == 3
     assert find_centers(small, seen, terms, 4) == []
+    one = nn.ParameterDict(dict(center=torch.zeros(1, 8)))
+    assert find_centers(small, seen, one, 1) == find_centers(small, seen, terms, 1)   # a single vector is no center
 
 def ratio(small, weight):
     crit = CenterLoss(3, 8, centers='autograd')
@@ -99,6 +101,11 @@ def test_collapsed_centers(spread, found):
     c = torch.tensor([[(1 - spread**2)**.5, spread], [(1 - spread**2)**.5, -spread]])
     assert bool(find_collapsed_centers(c)) == bool(find_collapsed_centers(torch.cat([c, torch.zeros(3, 2)]))) == found
 
+def test_centers_on_an_axis_have_begun(): assert find_collapsed_centers(torch.tensor([[1., 0.], [1., 0.]]))
+
+def test_how_alike_three_are():
+    assert _alike(torch.ones(3, 2)) == pytest.approx(1) and _alike(torch.eye(3)) == pytest.approx(0, abs=1e-6)
+
 def test_centers_that_have_not_begun(): assert find_collapsed_centers(torch.zeros(4, 2)) == find_collapsed_centers(torch.eye(1, 2)) == []
 
 def rare(n, right_rare, right_common, angle):
@@ -111,8 +118,14 @@ def rare(n, right_rare, right_common, angle):
     return z, torch.eye(4)[torch.where(right, y, (y + 1) % 4)], y
 
 @pytest.mark.parametrize('n, right_rare, right_common, angle, found', [(10, 0., 1., 5., True), (11, 0., 1., 5., False), (10, .1, .8, 5., True), (10, .3, .8, 5., False), (10, 0., .78, 5., False), (10, 0., 1., 20., True), (10, 0., 1., 120., False)])
-def test_minority_collapse(n, right_rare, right_common, angle, found): assert bool(find_minority_collapse(*rare(n, right_rare, right_common, angle))) == found
+def test_minority_collapse(n, right_rare, right_common, angle, found):
+    z, logits, y = rare(n, right_rare, right_common, angle)
+    assert bool(find_minority_collapse(z, logits, y)) == bool(find_minority_collapse(z + 5, logits, y)) == found   # wherever the origin is
+    assert bool(find_minority_collapse(z, logits.flip(1), 3 - y)) == found
 
 def test_a_batch_without_labels_says_nothing_of_classes(small):
     assert find_in_centers(small, Objective(center=(CenterLoss(3, 8), .1)), (X, torch.full_like(Y, -1))) == []
-    assert find_in_centers(small, Objective(), (X, Y[:0])) == []
+    assert find_in_centers(small, Objective(), (X, Y[:0])) == find_in_centers(small, Objective(), (X,)) == find_in_centers(small, Objective(), (X, Y.float())) == []
+
+def test_the_first_class_is_a_class(small):
+    assert [f.name for f in find_in_centers(small, Objective(center=(CenterLoss(3, 8), 1e-9)), (X, 0 * Y))] == ['center term far too small']

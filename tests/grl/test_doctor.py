@@ -172,7 +172,7 @@ def test_doctor_sees_a_chase():
 @pytest.mark.parametrize('right', [(.5, .6, .4, .55), (.5, .9, .95, .99), (.99, .1, .2, .1), (.5, .1, .5, .9), (.5,)])
 def test_doctor_sees_no_chase(right): assert doctor(looks(*right)) == []
 
-@pytest.mark.parametrize('call, name', [(lambda m, b: doctor([]), 'subject'), (lambda m, b: doctor('model'), 'model: expected a CSV'), (lambda m, b: doctor(3), 'subject'), (lambda m, b: doctor(m), 'objective, batch'), (lambda m, b: doctor(m, nn.Identity(), b[0]), 'batch'), (lambda m, b: doctor(m, lambda batch, out: out.logits.mean(), b[:2]), 'objective: expected a domain loss'), (lambda m, b: doctor(m, 3, b), 'objective'), (lambda m, b: doctor(m, Patient(PATIENTS['not reversed'][0]), b, optimizer=3), 'optimizer'),
+@pytest.mark.parametrize('call, name', [(lambda m, b: doctor([]), 'subject'), (lambda m, b: doctor('model'), 'model: expected a CSV'), (lambda m, b: doctor(3), 'subject'), (lambda m, b: doctor(m), 'objective, batch'), (lambda m, b: doctor(m, nn.Identity(), b[0]), 'batch'), (lambda m, b: doctor(m, lambda batch, out: out.logits.mean(), b[:2]), 'objective: expected a domain loss'), (lambda m, b: doctor(m, 3, b), 'objective'), (lambda m, b: doctor(m, nn.Identity(), (b[0], [0, 1])), r'batch: expected tensors \(x, y, domains\)'), (lambda m, b: doctor(m, Patient(PATIENTS['not reversed'][0]), b, optimizer=3), 'optimizer'),
                                         (lambda m, b: doctor(m, Patient(PATIENTS['not reversed'][0]), b, term='adversary'), 'term'), (lambda m, b: doctor(Run([0, 1])), 'subject')])
 def test_doctor_refuses(clinic, call, name):
     with pytest.raises(ValueError, match=name): call(*clinic)
@@ -198,7 +198,7 @@ def test_where_a_collapse_begins(spread, found):
     assert ('collapsed features' in doctor(Through(), objective, (x, d, d)).names()) == found
     run = Run(d.numpy())
     for n, s in enumerate((.5, spread)): run.add(n, spread_out(s).numpy(), np.zeros(40, np.uint8), losses={'domain': .7 - .1 * n})
-    assert doctor(run).names() == ['collapsed features'] * found
+    assert [f.measured[:34] for f in doctor(run)] == ["the embeddings' spread was 5.0e-01"] * found and doctor(run).names() == ["collapsed features"] * found
 
 @pytest.mark.parametrize('above, found', [(200, 'clamp always active'), (199, 'clamp always active'), (197, None), (100, None), (1, None), (0, 'clamp never active')])
 def test_where_a_clamp_is_always_or_never_active(above, found):

@@ -25,6 +25,13 @@ def test_what_is_too_small_shows_nothing(change, seen):
     found = slope(lambda: 1 + change * 5 * (p.item() - 1), [p], [torch.ones(1)])
     assert (found is not None) == seen
 
+def test_how_far_the_trial_steps_go():
+    "shares of the parameters' length 5, whatever the gradient's length; of 1 where they are all 0"
+    for start, size in (([3., 4.], 5), ([0., 0.], 1)):
+        p, far = nn.Parameter(torch.tensor(start, dtype=torch.float64)), []
+        assert slope(lambda: far.append((p.detach() - torch.tensor(start)).norm().item()) or 0., [p], [torch.tensor([.6, .8]) * 7]) is None
+        assert far == pytest.approx([share * size for share in (1e-3, 1e-3, 1e-2, 1e-2, .1, .1, .1, .1)])
+
 def test_slope_without_a_gradient():
     p = nn.Parameter(torch.ones(1))
     assert [slope(lambda: 1., [p], g) for g in ([None], [torch.zeros(1)], [torch.tensor([math.nan])])] == [None] * 3
@@ -106,5 +113,14 @@ def test_a_sum_is_known_by_its_gradient():
 def test_labels_that_do_not_count():
     z, t = Z.clone().requires_grad_(), torch.where(T == 2, -1, T)
     assert kind_of(F.cross_entropy(z, t, ignore_index=-1), z, t).scale == pytest.approx(1) and kind_of(z.sum() * 0, z, t) is None
+
+def test_a_sum_fits_by_its_direction():
+    z, w = Z.clone().requires_grad_(), torch.ones(1, requires_grad=True)
+    assert kind_of(F.cross_entropy(z, T) + w.sum(), z, T, mixed=True).off == pytest.approx(0, abs=1e-5)
+
+@pytest.mark.parametrize('rows, sure', [([[1.], [1.]], False), ([[2., -1.]], False), ([[.5, .50009]], True), ([[.5, .5002]], False), ([1., 0.], False)])
+def test_what_probabilities_are(rows, sure): assert are_probabilities(torch.tensor(rows)) == sure
+
+def test_a_probability_of_nothing_is_no_infinite_loss(): assert losses_of(torch.zeros(1, 2), torch.tensor([0]))['probabilities'](torch.tensor([[0., 1.]])).item() == pytest.approx(-math.log(1e-30))
 
 def test_losses_of(): assert losses_of(Z, T)['logits'](Z).item() == pytest.approx(F.cross_entropy(Z, T).item())

@@ -54,6 +54,7 @@ class Counts(nn.Module):
     def forward(self, x):
         self.n += 1
         self.seen = self.seen + 1
+        self.register_buffer(f'late{self.n}', x.detach().sum())
         with torch.no_grad(): self.norm.weight.add_(1)
         return self.drop(self.norm(x))
 
@@ -87,6 +88,13 @@ def test_a_module_is_lent_once():
     kept.back()
     assert m.weight.any()
 
+def test_a_tensor_that_two_layers_share_is_lent_once():
+    a, b = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+    b.weight = a.weight
+    where, before = a.weight.data_ptr(), a.weight.detach().clone()
+    with untouched(a, b), torch.no_grad(): b.weight.zero_()
+    assert a.weight is b.weight and a.weight.data_ptr() == where and torch.equal(a.weight, before)
+
 @pytest.mark.parametrize('result, names', [(torch.ones(()), ['total']), (torch.ones(1), ['total']), ((torch.ones(()), torch.ones(())), ['0', '1']), (dict(a=torch.ones(()), b=3), ['a']), (Output(torch.ones(()), torch.ones(())), ['embedding', 'logits'])])
 def test_losses_have_names(result, names): assert list(look(nn.Identity(), lambda batch, out: result, (X,)).losses) == names
 
@@ -110,6 +118,16 @@ def test_the_domain_loss_is_found(layers, losses, names):
         return z, layers.c(z)
     def at(d): return look(model, lambda batch, out: losses(layers, out[0], batch[2]), (X, Y, d))
     assert domain_terms(at(D), lambda d: at(d).losses, D) == names
+
+def test_how_much_a_loss_must_change():
+    "a millionth of it, or a billionth"
+    def seen(a, b): return look(nn.Identity(), lambda batch, out: dict(a=torch.tensor(a), b=torch.tensor(b)), (X,))
+    assert domain_terms(seen(1., 0.), lambda d: seen(1. + 5e-7, 1.5e-9).losses, D) == ['b']
+    assert domain_terms(seen(1., 0.), lambda d: seen(1. + 2e-6, .5e-9).losses, D) == ['a']
+
+def test_a_domain_classifier_that_is_called_by_name(layers):
+    seen = look(layers.f, lambda batch, out: F.cross_entropy(layers.h(input=out), D), (X,))
+    assert head_call(seen, seen.losses['total'], 12) is None
 
 def test_the_domain_classifier_is_found(layers):
     net = nn.Sequential(layers.h, nn.Linear(2, 2))

@@ -29,6 +29,13 @@ def test_mirror_turns_the_gradient(dtype, lambd):
     (out * weights).sum().backward()
     torch.testing.assert_close(x.grad, -torch.tensor(lambd).to(dtype) * weights)
 
+def test_strength_of_its_own():
+    x = torch.ones(2, requires_grad=True)
+    assert torch.autograd.grad(grad_reverse(x).sum(), x)[0].tolist() == [-1, -1]
+    objective = DomainAdversarial(DomainClassifier(4), steps=10)
+    objective.n.fill_(5)
+    assert objective.schedule()[0].item() == pytest.approx(math.tanh(2.5)) and objective.schedule()[1] == math.inf
+
 def test_mirror_takes_a_tensor_and_does_not_differentiate_it():
     x, lambd = torch.ones(2, requires_grad=True), torch.tensor(.5, requires_grad=True)
     grad_reverse(x, lambd).sum().backward()
@@ -259,6 +266,9 @@ def test_low_precision_accumulates_in_float32():
 @pytest.mark.parametrize('change', [dict(steps=None), dict(steps=0), dict(steps=1.5), dict(steps=True), dict(alpha=-1.), dict(lambd=-1.), dict(lambd=math.nan), dict(clamp=-1.), dict(clamp='x'), dict(scales='both')])
 def test_objective_refuses_settings(change):
     with pytest.raises(ValueError, match=next(iter(change))): DomainAdversarial(DomainClassifier(4), **{'steps': 10, **change})
+
+def test_a_schedule_without_its_number_of_steps():
+    with pytest.raises(ValueError, match="steps: expected the schedule's number of steps, or alpha=None, got None"): DomainAdversarial(DomainClassifier(4))
 
 def test_objective_refuses_batches():
     objective, (batch, output) = DomainAdversarial(DomainClassifier(4, 3), alpha=None).double(), case()

@@ -58,6 +58,11 @@ def test_parallel_here_and_elsewhere():
     jobs = {n: (n,) for n in (4, 9, 16)}
     assert dict(parallel(jobs, math.sqrt, 1)) == dict(parallel(jobs, math.sqrt, 2)) == {4: 2, 9: 3, 16: 4}
 
+def test_one_job_or_one_worker_needs_no_other_process():
+    here = {"pid": os.getpid()}
+    assert dict(parallel({0: ()}, os.getpid, 1)) == {0: os.getpid()} and fill({"a": ()}, lambda: here, progress=False) == {"a": here}
+    assert fill({"a": (), "b": ()}, lambda: here, workers=1, progress=False) == {"a": here, "b": here}
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_comes_through_and_leaves_no_process(workers):
     others = set(active_children())

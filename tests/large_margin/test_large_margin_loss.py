@@ -29,6 +29,17 @@ def test_by_hand():
     assert large_margin_loss(x, y, c, "none").tolist() == [-2, 2]
 
 
+def test_one_class_with_shares_by_hand():
+    "There are no others: the mean over them is 0, not 0/0."
+    x, c = torch.tensor([[3., 4.]]), torch.tensor([[2., 0.]])
+    assert_close(large_margin_loss(x, torch.ones(1, 1), c), torch.tensor(-1.2))
+
+
+def test_a_weight_does_not_move_the_mean_direction():
+    x, y = torch.tensor([[0., 3.], [2., 0.]]), torch.tensor([0, 1])
+    assert class_centroids(x, y, 3, weight=torch.tensor([.25, 2, 1]))[0].tolist() == [[0, 1], [1, 0], [0, 0]]
+
+
 def test_limits():
     one = torch.tensor([[1., 0.]])
     assert large_margin_loss(one, torch.tensor([0]), torch.tensor([[1., 0.], [-1., 0.], [-2., 0.]])) == -4 == LargeMarginLoss.floor     # as small as it gets
@@ -91,6 +102,12 @@ def test_running_centroids_move_after_the_loss():
     expected = [[p - .3 * (p - q) if there else p for p, q in zip(a, b)] for a, b, there in zip(c.tolist(), mean.tolist(), present.tolist())]
     assert_close(criterion.centers, tensor(expected), rtol=1e-10, atol=1e-14)
     assert torch.equal(criterion.centers[2:], c[2:])                          # classes that are not in the batch
+
+
+def test_samples_that_count_less_than_one_move_the_centroids_as_far():
+    criterion = LargeMarginLoss(2, 2, alpha=.5, weight=torch.tensor([.25, 1.]))
+    criterion(torch.tensor([[0., 3.]]), torch.tensor([0]))
+    assert criterion.centers.tolist() == [[0, .5], [0, 0]]
 
 
 def test_batch_centroids_in_training_remembered_ones_in_evaluation():

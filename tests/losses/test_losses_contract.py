@@ -285,6 +285,18 @@ def test_compiled_equals_eager(loss):
         assert_close(*(grad(value, x)[0] for value in (a, b)))
         assert_close(eager.centers, compiled.centers)
 
+@every
+@pytest.mark.parametrize("training", [True, False])
+def test_exported_with_any_batch_size(loss, training):
+    x, y, _ = loss.batch()
+    eager, batch = prepared(loss, dtype=torch.float32).train(training), torch.export.Dim("batch", min=2)
+    program = torch.export.export(copy.deepcopy(eager), (x.float(), y), dynamic_shapes=({0: batch}, {0: batch}), strict=False).module()
+    for m in (3, 20):                                              # fewer and more samples than classes
+        x, y, _ = loss.batch(m=m, seed=m)
+        assert_close(program(x.float(), y), eager(x.float(), y))
+    moved, = program.buffers() if loss.rule else program.parameters()
+    assert_close(moved, eager.centers)
+
 @moving
 def test_forward_uses_the_old_centers_then_moves(loss):
     x, y, _ = loss.batch()
