@@ -47,10 +47,12 @@ WIDTHS = (.25, .5, 1., 2., 4.) # of the kernels, in mean squared distances
 
 def _mmd(x: torch.Tensor, target: torch.Tensor, widths: Sequence[float]) -> torch.Tensor:
     source, other = _shares(target, x)
-    square = (x[:, None] - x).square().sum(2) if x.shape[1] < 8 else torch.cdist(x, x).square()
-    h = square.detach().mean()
+    if x.dtype in (torch.bfloat16, torch.float16): x = x.float()
+    length = x.square().sum(1)
+    square = (length[:, None] + length - 2 * x @ x.T).clamp(min=0)
+    h = square.detach().mean().clamp(min=torch.finfo(x.dtype).tiny)
     kernel = torch.stack([torch.exp(-square / (w * h)) for w in widths]).mean(0)
-    share = source - other
+    share = (source - other).to(x.dtype)
     return share @ kernel @ share
 
 # %% ../../nbs/16_adaptation/00_distances.ipynb #a7fe2105
