@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from fer_nb.adaptation import MMD, Adaptation, Coral, DigitCNN, Entropy, adapt_norms, digits_of, scores_without_labels, see
+from fer_nb.adaptation import MMD, DomainObjective, Coral, DigitCNN, Entropy, adapt_norms, digits_of, scores_without_labels, see
 from fer_nb.adaptation.scorers import SCORERS
 from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.batches import BalancedBatches
@@ -34,8 +34,8 @@ FIELDS = [*KEY, "steps", "source_test", "target_test", *SCORERS, "seconds"]
 def objective_of(method, lambd, steps):
     "The objective of a setting."
     terms = {"CORAL": Coral, "MMD": MMD, "entropy": Entropy}
-    if method in terms: return Adaptation(**{method.lower(): (terms[method](), lambd)})
-    if method not in STRENGTHS: return Adaptation() if method == "mixed" else Objective()
+    if method in terms: return DomainObjective(**{method.lower(): (terms[method](), lambd)})
+    if method not in STRENGTHS: return DomainObjective() if method == "mixed" else Objective()
     head = AngularSoftmax(64, 2, s=64., m=.5, monotone=True) if method == "UDAT-AS" else None
     return DomainAdversarial(DomainClassifier(64, 2, (64, 64), head), steps=steps, alpha=10. if method == "DANN" else None, lambd=lambd)
 

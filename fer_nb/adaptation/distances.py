@@ -19,7 +19,7 @@ from ..targets import read_targets
 from ..training.objective import _term
 
 # %% auto #0
-__all__ = ['WIDTHS', 'coral', 'mmd_loss', 'entropy', 'Coral', 'MMD', 'Entropy', 'Adaptation']
+__all__ = ['WIDTHS', 'coral', 'mmd_loss', 'entropy', 'Coral', 'MMD', 'Entropy', 'DomainObjective']
 
 # %% ../../nbs/16_adaptation/00_distances.ipynb #6b845e19
 def _shares(
@@ -124,7 +124,7 @@ class Entropy(nn.Module):
         return _shares(target, output.logits)[1] @ entropy(output.logits)
 
 # %% ../../nbs/16_adaptation/00_distances.ipynb #43f491ce
-class Adaptation(nn.Module):
+class DomainObjective(nn.Module):
     """Softmax on what is labeled, and terms that look at both domains, each with a weight.
 
     An objective for `fit`: (batch (x, y, domains), output) → {"softmax", name: …}; labels −1 are

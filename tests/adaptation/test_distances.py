@@ -5,7 +5,7 @@ import pytest, torch
 from torch import nn
 from torch.nn import functional as F
 
-from fer_nb.adaptation import MMD, Adaptation, Coral, Entropy, coral, entropy, mmd_loss
+from fer_nb.adaptation import MMD, DomainObjective, Coral, Entropy, coral, entropy, mmd_loss
 from fer_nb.backbones import Output
 
 
@@ -96,20 +96,20 @@ def batch(seed=0, n=12, K=3, d=4):
 def test_the_objective_is_its_parts_with_weights():
     (x, y, d), output = batch()
     s, t = d == 0, d > 0
-    losses = Adaptation(coral=(Coral(), 3.), mmd=MMD((.5,)), unsure=(Entropy(), -2.))((x, y, d), output)
+    losses = DomainObjective(coral=(Coral(), 3.), mmd=MMD((.5,)), unsure=(Entropy(), -2.))((x, y, d), output)
     torch.testing.assert_close(losses['softmax'], F.cross_entropy(output.logits[s], y[s]))
     torch.testing.assert_close(losses['coral'], 3 * coral(output.embedding[s], output.embedding[t]))
     torch.testing.assert_close(losses['mmd'], mmd_loss(output.embedding[s], output.embedding[t], (.5,)))
     torch.testing.assert_close(losses['unsure'], -2 * entropy(output.logits[t]).mean())
 
 def test_it_compiles_into_one_graph():
-    objective = Adaptation(coral=Coral(), mmd=MMD(), entropy=Entropy())
+    objective = DomainObjective(coral=Coral(), mmd=MMD(), entropy=Entropy())
     b, output = batch()
     whole = torch.compile(objective, backend='aot_eager', fullgraph=True)(b, output)
     for name, value in objective(b, output).items(): torch.testing.assert_close(whole[name], value)
 
 def test_weights_and_state():
-    objective = Adaptation(coral=(Coral(), 3.))
+    objective = DomainObjective(coral=(Coral(), 3.))
     objective.weights['coral'] = 0.
     b, output = batch()
     assert objective(b, output)['coral'] == 0 and objective.state_dict() == {} and 'coral' in repr(objective)
@@ -122,10 +122,10 @@ def test_weights_and_state():
     (lambda: mmd_loss(*clouds(0), widths=()), 'widths: expected at least one'),
     (lambda: entropy(torch.zeros(3)), 'logits: expected a tensor .B, K.'),
     (lambda: MMD((1, -1)), 'widths: expected'),
-    (lambda: Adaptation(softmax=Coral()), 'softmax: expected another name'),
-    (lambda: Adaptation(coral=coral), 'coral: expected a module'),
-    (lambda: Adaptation(coral=(Coral(), math.nan)), 'coral: expected a finite weight'),
-    (lambda: Adaptation()((torch.zeros(2), torch.zeros(2)), batch()[1]), 'batch: expected \\(x, y, domains\\)')])
+    (lambda: DomainObjective(softmax=Coral()), 'softmax: expected another name'),
+    (lambda: DomainObjective(coral=coral), 'coral: expected a module'),
+    (lambda: DomainObjective(coral=(Coral(), math.nan)), 'coral: expected a finite weight'),
+    (lambda: DomainObjective()((torch.zeros(2), torch.zeros(2)), batch()[1]), 'batch: expected \\(x, y, domains\\)')])
 def test_bad_input(make, words):
     with pytest.raises(ValueError, match=words): make()
 
