@@ -4,7 +4,7 @@ import math
 import numpy as np, pytest, torch
 from torch.nn import functional as F
 
-from fer_nb.adaptation import DIGIT_SETS, SCORERS, DigitCNN, Seen, adapt_norms, digits_of, scores_without_labels, see
+from fer_nb.adaptation import SCORERS, DigitCNN, Seen, scores_without_labels, see
 from fer_nb.adaptation import information, negative_dev_risk, negative_entropy, soft_neighborhood_density, source_accuracy, weighted_accuracy
 from fer_nb.backbones import Output
 
@@ -79,31 +79,3 @@ def test_seeing_leaves_the_network_as_it_was():
     seen = see(model, x, (x[:4], torch.arange(4) % 3), x[:5], batch_size=2)
     assert [len(part[0]) for part in (seen.training, seen.validation, seen.target)] == [9, 4, 5] and model.training
     assert all(v.equal(before[k]) for k, v in model.state_dict().items()) and not seen.target.logits.requires_grad
-
-def test_norms_take_the_statistics_of_all_images_and_nothing_else_changes():
-    model = DigitCNN(3, 8)
-    x, weights = 3 * torch.randn(64, 1, 14, 14) + 1, {k: v.clone() for k, v in model.named_parameters()}
-    model.train()
-    assert adapt_norms(model, x) is model and model.training
-    first = model.features[1]
-    with torch.no_grad(): seen = model.features[0](x)
-    torch.testing.assert_close(first.running_mean, seen.mean((0, 2, 3)))
-    torch.testing.assert_close(first.running_var, seen.var((0, 2, 3)))
-    assert first.momentum == .1 and all(v.equal(weights[k]) for k, v in model.named_parameters())
-    adapt_norms(model, (part for part in x.split(16)))
-    torch.testing.assert_close(first.running_mean, seen.mean((0, 2, 3)))
-
-def test_an_input_that_does_not_fit_changes_nothing():
-    model = DigitCNN(3, 8)
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    with pytest.raises(RuntimeError): adapt_norms(model, [torch.randn(4, 1, 14, 14), torch.randn(4, 2, 14, 14)])
-    with pytest.raises(ValueError, match='inputs: expected at least one'): adapt_norms(model, [])
-    with pytest.raises(ValueError, match='model: expected batch normalization'): adapt_norms(torch.nn.Linear(1, 1), torch.zeros(2, 1))
-    assert all(v.equal(before[k]) for k, v in model.state_dict().items())
-
-def test_the_digits_of_both_sets():
-    for name, (train, test) in dict(mnist=(3500, 1500), optdigits=(1200, 597)).items():
-        x, y = digits_of(name)
-        assert len(x) == train and len(digits_of(name, False)[1]) == test and x.shape[1:] == (1, 14, 14) and y.unique().tolist() == list(range(10))
-    assert list(DIGIT_SETS) == ['mnist', 'optdigits']
-    with pytest.raises(ValueError, match="name: expected 'mnist' or 'optdigits'|name: expected"): digits_of('usps')
