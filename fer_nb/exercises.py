@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from numbers import Real
 from typing import Any
 
@@ -41,22 +41,23 @@ def _stumbled(
     return f"not yet: the check can do nothing with this answer ({words})"
 
 # %% ../nbs/00_ground/08_exercises.ipynb #2de8fd07
-def checked(
-    check: Callable[..., Any], # takes the answers; returns a text, or prints it itself
-) -> Callable[..., Any]:
+class checked:
     """A check that never raises and takes every library's numbers (see `plain`).
 
-    A text that the check returns is printed; anything else is returned."""
-    def verdict(*answers: Any) -> Any:
+    A text that the check returns is printed; anything else is returned.
+
+    Args:
+        check: takes the answers; returns a text, or prints it itself"""
+    def __init__(self, check: Callable[..., Any]): # takes the answers
+        self.check = check
+        update_wrapper(self, check)
+
+    def verdict(self, *answers: Any) -> Any:
         "What the check says, not printed."
-        try: return check(*map(plain, answers))
+        try: return self.check(*map(plain, answers))
         except Exception as error: return _stumbled(error, answers)
 
-    @wraps(check)
-    def said(*answers: Any) -> Any:
-        result = verdict(*answers)
+    def __call__(self, *answers: Any) -> Any:
+        result = self.verdict(*answers)
         if not isinstance(result, str): return result
         print(result)
-
-    said.verdict = verdict
-    return said
