@@ -45,7 +45,7 @@ def figure(
     **subplots: Any, # see matplotlib's Figure.subplots: sharex, width_ratios, squeeze …
 ) -> tuple[Figure, Any]: # the figure, and its axes as Figure.subplots gives them
     "A figure that fits a notebook's column, with room for labels."
-    size = [number(name, side, above=0) for name, side in (("width", width), ("height", height))]
+    size = number("width", width, above=0), number("height", height, above=0)
     for name, n in (("rows", rows), ("columns", columns), ("dpi", dpi)): whole(name, n)
     from matplotlib.figure import Figure
     if "IPython" in sys.modules: # without pyplot nobody else tells a kernel how to show it
