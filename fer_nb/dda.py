@@ -53,7 +53,6 @@ def _balanced(
     g = g.scatter(1, own, 0.)
     return g.scatter_(1, own, -g.sum(1, keepdim=True))
 
-# %% ../nbs/11_dda.ipynb #cfaf116a
 def _push(
     h: torch.Tensor, # half the gradient for the scores, balanced (B, K)
     x: torch.Tensor, # embeddings (B, d)

@@ -197,7 +197,8 @@ class _StandIns(_Readable):
 # %% ../../nbs/02_datasets/00_folder.ipynb #2acda681
 def _positions(indices: Sequence[int] | torch.Tensor, n: int) -> list[int]:
     "Positions, from a list of them or a mask."
-    found: list[Any] = [i.item() if isinstance(i, torch.Tensor) else i for i in several("indices", indices)]
+    listed = several("indices", indices)
+    found: list[Any] = [i.item() if isinstance(i, torch.Tensor) else i for i in listed]
     if found and all(isinstance(i, (bool, np.bool_)) for i in found):
         need(len(found) == n, "indices", f"a mask of {n}", len(found))
         return [i for i, chosen in enumerate(found) if chosen]
