@@ -13,7 +13,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -91,7 +91,8 @@ def whole_file(
             if fcntl: os.replace(part, path) # locked until it has its name
         if not fcntl: os.replace(part, path) # Windows renames no open file
     except OSError as error:
-        if error.filename in (None, str(part)): error.filename = str(path) # what was asked for
+        if error.errno and error.filename in (None, str(part)):
+            error.filename = str(path) # what was asked for
         raise
     finally: part.unlink(missing_ok=True)
 
@@ -134,7 +135,7 @@ def append_line(
             if file.read(1) != b"\n": line = b"\n" + line
         try: _append(file.fileno(), line)
         except OSError as error: # a full disk: no half a line stays
-            os.ftruncate(file.fileno(), size)
+            with suppress(OSError): os.ftruncate(file.fileno(), size) # a device has no length
             raise OSError(error.errno, error.strerror, str(path)) from None
 
 # %% ../nbs/00_ground/01_files.ipynb #468fb2b6
@@ -160,10 +161,10 @@ def read_lines(
 def plain_cell(
     text: str, # anything, a file name say
 ) -> str: # as a table holds it
-    "A text that no spreadsheet takes for a formula; a number stays one."
-    try: float(text)
-    except ValueError: return "'" * bool(re.match("'*[=+@\t\r-]", text)) + text
-    return text
+    "A text that no spreadsheet takes for a formula; one number or several stay what they are."
+    try: formula = not [float(part) for part in text.split()]
+    except ValueError: formula = True
+    return "'" * bool(formula and re.match("'*[=+@\t\r-]", text)) + text
 
 def cell_text(
     cell: str, # of a table

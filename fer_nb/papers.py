@@ -228,7 +228,7 @@ def class_means(
 ) -> torch.Tensor: # (num_classes, d)
     "Mean embedding of each class, in evaluation mode"
     parameters = instance("model", model, torch.nn.Module, "a torch.nn.Module").parameters()
-    x = tensor("x", x, ("N", "C", "H", "W")).to(next(parameters).device)
+    x = tensor("x", x).to(next(parameters).device)
     return true_centers(embed(model, x, batch_size)[0].cpu(), y, num_classes)
 
 # %% ../nbs/20_papers.ipynb #2bce427a

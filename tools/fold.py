@@ -1,6 +1,6 @@
 """Fold the plumbing of every notebook, so that a reader sees idea, picture, equation and public code.
 
-Folded (JupyterLab shows a thin bar; a click opens it): directives and magics, an exported cell's imports, exported cells whose names all begin with an
+Folded (JupyterLab shows the first line; a click opens the rest): directives and magics, what is hidden from the site, an exported cell's imports, exported cells whose names all begin with an
 underscore, and long code that only draws the first picture. Exercises keep what they say themselves. Part of `make sync`.
 """
 import ast
@@ -37,6 +37,7 @@ def exported(source): return source.startswith(('#| export', '#|export'))
 
 def plumbing(source):
     "Whether a cell's code is for the library alone."
+    if source.startswith('#| hide'): return True
     statements = body(source)
     if statements is None: return False
     if not statements: return source.startswith(('#|', '%'))

@@ -88,6 +88,8 @@ def soft_neighborhood_density(
     return -(log_q.exp() * log_q.nan_to_num(neginf=0.)).sum(1).mean().item()
 
 # %% ../../nbs/16_adaptation/03_scorers.ipynb #cb7760e3
+def _wide(x: torch.Tensor) -> np.ndarray: return x.numpy().astype(np.float64)
+
 def _ratios(xs: np.ndarray, xt: np.ndarray, at: np.ndarray) -> np.ndarray: # (len(at),)
     "p(target)/p(source) at some embeddings, by logistic regression between the two."
     from sklearn.linear_model import LogisticRegression
@@ -101,8 +103,8 @@ def negative_dev_risk(seen: Seen) -> float:
 
     Source: You et al. 2019, Algorithm 1"""
     parts = seen.training.embedding, seen.target.embedding, seen.validation.embedding
-    w = _ratios(*(part.double().numpy() for part in parts))
-    losses = F.cross_entropy(seen.validation.logits.double(), seen.y, reduction="none").numpy()
+    w = _ratios(*map(_wide, parts))
+    losses = _wide(F.cross_entropy(seen.validation.logits, seen.y, reduction="none"))
     weighted = w * losses
     variance = w.var(ddof=1)
     eta = -np.cov(weighted, w)[0, 1] / variance if variance else 0.
@@ -116,9 +118,9 @@ def weighted_accuracy(
 
     Source: Sugiyama et al. 2007; densities by kernels on the embeddings"""
     from sklearn.neighbors import KernelDensity
-    at = seen.validation.embedding.double().numpy()
+    at = _wide(seen.validation.embedding)
     def log_density(x: torch.Tensor) -> np.ndarray:
-        return KernelDensity(bandwidth=bandwidth).fit(x.double().numpy()).score_samples(at)
+        return KernelDensity(bandwidth=bandwidth).fit(_wide(x)).score_samples(at)
     log_w = log_density(seen.target.embedding) - log_density(seen.validation.embedding)
     w = np.exp(log_w - log_w.max())
     hits = (seen.validation.logits.argmax(1) == seen.y).numpy()

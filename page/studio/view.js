@@ -81,7 +81,7 @@ export class View {
   buildPresets() {
     const { emotions, compounds } = this.desk.hello,
       chip = (emotion) => this.chip(emotion);
-    const title = "Each click draws how another person does it, instead of the mean over many people";
+    const title = "A click draws how another person does it, not the mean over many";
     this.variation = h("input", { type: "checkbox" });
     const [basic, compound] = [emotions.map(chip), compounds.map(chip)];
     this.chips = [...basic, ...compound];

@@ -139,7 +139,7 @@ BAD = [
     ("labels: expected at least one", lambda: record(training(), (X[:0], Y[:0]))),
     ("steps: expected an iterator", lambda: record(None, (X, Y))),
     ("steps: expected the steps of fit", lambda: next(record([1, 2], (X, Y)))),
-    ("class_names: expected 3 names, one per output of the network, got 4", lambda: next(record(training(), (X, Y), class_names="abcd"))),
+    ("class_names: expected 3 names, one per output of the network, got 4", lambda: next(record(training(), (X, Y), class_names=list("abcd")))),
     ("minority: expected a whole number from 0 to 2, got 3", lambda: record(training(), (X, Y), minority=[3])),
     ("images: expected uint8", lambda: record(training(), (X, Y), images=torch.zeros(20, 5, 5))),
     (r"images: expected shape \(20, None, None\)", lambda: record(training(), (X, Y), images=torch.zeros(19, 5, 5, dtype=torch.uint8))),

@@ -93,7 +93,7 @@ def test_pictures_and_accuracy_follow_the_readout():
     assert E.regions(run, 0, z).tolist() == [0, 0, 1, 1]
 
 def test_without_centers_the_nearest_class_mean_reads():
-    run = E.Run([0, 0, 1, 1], class_names="abc")
+    run = E.Run([0, 0, 1, 1], class_names=list("abc"))
     z = np.array([[1, 0], [2, 0], [4, 0], [8, 0]], np.float32)           # means 1.5 and 6, the border at 3.75
     run.add(1, z, [1, 1, 1, 1])
     run.readout = "center"
@@ -106,7 +106,7 @@ BAD = [
     ("labels: expected whole numbers", lambda: Run([0, -1])),
     ("labels: expected shape", lambda: Run([[0, 1]])),
     ("labels: expected numbers", lambda: Run(["happy", "sad"])),
-    ("class_names: expected 20 to 256 names.*got 3", lambda: Run(range(20), class_names="abc")),
+    ("class_names: expected 20 to 256 names.*got 3", lambda: Run(range(20), class_names=list("abc"))),
     ("class_names: expected 257 to 256", lambda: Run([256])),
     ("i: expected a whole number from -4 to 3, got 4", lambda: a_run().embedding(4)),
     ("run: expected at least one frame", lambda: Run([0]).embedding()),
@@ -116,7 +116,7 @@ BAD = [
     (r"centers: expected shape \(2, 2\), got \(3, 2\)", lambda: Run([0, 1]).add(1, np.zeros((2, 2)), [0, 1], centers=np.zeros((3, 2)))),
     ("head: expected the same in every frame", lambda: a_run().add(13, np.zeros((20, 2)), np.zeros(20), centers=np.zeros((3, 2)))),
     ("minority: expected a whole number from 0 to 1, got True", lambda: Run([0, 1], minority=[True])),
-    ("minority: expected a whole number from 0 to 1, got 'a'", lambda: Run([0, 1], minority="a")),
+    ("minority: expected several values, got 'a'", lambda: Run([0, 1], minority="a")),
     ("total: expected a whole number of at least 0, got -1", lambda: Run([0, 1], total=-1)),
     ("total: .*got True", lambda: Run([0, 1], total=True)),
     ("seed: .*got '1'", lambda: Run([0, 1], seed="1")),

@@ -266,7 +266,7 @@ BAD = [
     (dict(batches=Batches(X, Y - 1)), "y: .*got -1 to 8"),
     (dict(batches=Batches(X, Y.float())), r"y: expected labels \(B,\) of dtype int64, got \(40,\) of torch.float32"),
     (dict(batches=Batches(X[:, :, 1:], Y)), r"images: expected shape \(B, 1, 12, 12\)"),
-    (dict(batches=Batches(X.to(torch.uint8), Y)), r"x: expected images the model can take, got \(2, 1, 12, 12\) of torch.uint8"),
+    (dict(batches=Batches(X.to(torch.uint8), Y)), "images: expected a floating-point dtype, got torch.uint8"),
     (dict(model=nn.Sequential(nn.Flatten(), nn.Linear(144, 10))), r"model: expected one that returns Output\(embedding, logits\), got Tensor"),
     (dict(model=net().requires_grad_(False)), "model: expected parameters to train, got none"),
     (dict(objective=Wrong(torch.tensor(1.))), "objective: expected a dict of scalar losses, got Tensor"),
@@ -282,7 +282,7 @@ BAD = [
     (dict(accelerator="cuda"), "accelerator: expected an accelerate.Accelerator, got str"),
     (dict(schedule=lambda: 1.), r"schedule: expected a callable\(n, total\) .*takes 0 positional arguments"),
     (dict(checkpoint=__file__), "checkpoint: expected a folder, got the file"),
-    (dict(checkpoint=5), "checkpoint: expected a folder, got 5"),
+    (dict(checkpoint=5), "checkpoint: expected a path, got 5"),
     *[({name: value}, f"{name}: .*got {value!r}") for name in ("epochs", "lr", "center_lr", "clip", "seed", "check_every", "checkpoint_every") for value in (True, "7")],
     (dict(batches=Batches(X)), r"batches: expected tuples \(x, y, …\) of tensors, got \['Tensor'\]"),
 ]
