@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import need
+from .beside import beside, restore
 from .run import Run, snapshot
 
 # %% auto #0
@@ -36,7 +37,7 @@ def _layout(f: int, n: int, d: int, k: int, terms: int) -> dict[str, tuple[type,
 def _to_npz(run: Run) -> bytes:
     "The run as the bytes of an npz file; of a growing run, the frames it has now."
     run, out = snapshot(run), io.BytesIO()
-    terms = {"format": FORMAT, "losses": list(run.losses)}
+    terms = {"format": FORMAT, "losses": list(run.losses), **beside(run)}
     text = json.dumps({**terms, **{field: getattr(run, field) for field in TEXT}})
     layout = _layout(len(run), len(run.labels), run.d, len(run.class_names), len(run.losses))
     values = {"losses": list(run.losses.values()), "predictions": run.predictions}
@@ -92,7 +93,7 @@ def _rebuilt(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> Run:
         setattr(run, name, list(arrays[name]))
     run.predictions, run.versions = arrays["predictions"], text["versions"]
     run.losses = dict(zip(text["losses"], arrays["losses"].tolist()))
-    return run
+    return restore(run, text)
 
 def _check_part(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
     "Raise a ValueError unless the array has the layout's dtype and shape."

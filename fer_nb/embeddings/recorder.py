@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..backbones import memory_layout
+from ..backbones import Output, memory_layout
 from ..checks import need, tensor, whole
+from .beside import Look, note, set_domains
 from .run import Run
 from ..runtime import evaluating
 
@@ -94,6 +95,7 @@ def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> None:
                      "centers": centers[0] if centers else None, "head": _of_shape(weight, (k, d)),
                      "bias": _of_shape(getattr(head, "bias", None), (k,))})
     losses = means.take()
+    if run._look is not None: note(run, run._look(step, Output(embedding, logits)))
     run.add(step.n, **seen, epoch=step.epoch, grad_norm=losses.pop("grad_norm"), losses=losses)
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #5d410060
@@ -113,6 +115,7 @@ def _recording(run: Run, steps: Iterator, x: torch.Tensor, every: int) -> Genera
         need(named, "steps", "the steps of fit(...)", type(step).__name__)
         means.add({**step.losses, "grad_norm": step.grad_norm})
         if not len(run): x = _placed(x, step.model)
+        run._last = step, x
         if not len(run) or step.n % every == 0 or step.n == step.total:
             _take_frame(run, step, x, means)
         if (yield step): break
@@ -130,6 +133,8 @@ def record(
     images: np.ndarray | torch.Tensor | None = None, # uint8 (N, h, w), the points as pictures
     recipe: Mapping[str, Any] | None = None, # JSON-able: how to run this again
     seed: int = 0,
+    domains: Mapping[str, int] | None = None, # name -> how many of the points, one after another
+    look: Look | None = None, # (step, output) -> more to keep beside each frame, see `note`
 ) -> Run: # an iterator over the same steps, which grows while it is pulled
     """A run that grows while `for step in run` pulls the training.
 
@@ -150,5 +155,7 @@ def record(
     run = Run(y, class_names, name, minority, images, recipe, seed)
     fits = len(x) == len(run.labels)
     need(fits, "watch", f"as many inputs as labels ({len(run.labels)})", len(x))
+    if domains is not None: set_domains(run, domains)
+    run._look = look
     run._source = _recording(run, iter(steps), x, every)
     return run

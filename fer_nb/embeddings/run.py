@@ -114,6 +114,13 @@ PER_FRAME = ("steps", "epochs", "frames", "scales", "centers", "head", "biases",
 class _Recorded:
     "The training behind a run: it is pulled through the run, and the run grows."
     _source: Any = None # a generator of steps; None: nothing more to come
+    _last: Any = None # (newest step, inputs of the watched points), for who asks about a point
+    _look: Any = None # (step, output) -> what `beside.note` keeps
+    plan: Any = None # what may be changed while it trains, see grl.plans
+    domains: np.ndarray | None = None # of the points (N,), uint8; this and the next: see `beside`
+    domain_names: Sequence[str] = ()
+    curves: Mapping[str, list[float]] = {} # never changed in place
+    findings: Sequence[dict[str, Any]] = ()
 
     @property
     def done(self) -> bool:
@@ -187,7 +194,8 @@ class Run(_Recorded, _Written):
         total: planned training steps, 0 if unknown
 
     One entry per frame: steps, epochs, frames (int16) and their scales, centers, head and biases,
-    recall, grad_norm, losses[name].
+    recall, grad_norm, losses[name]; where there are some, curves[name]. See `beside` for these,
+    for domains and for findings.
     Raises: ValueError that names the argument"""
     steps: list[int]
     epochs: list[int]
@@ -276,6 +284,8 @@ def snapshot(
     out, n = copy.copy(run), len(run)
     out._source, out.losses = None, {name: v[:n] for name, v in run.losses.items()}
     for field in PER_FRAME: setattr(out, field, getattr(run, field)[:n])
+    out.curves = {name: v[:n] for name, v in run.curves.items()}
+    out.findings = [f for f in run.findings if f["frame"] < n]
     return out
 
 def _check_flat(runs: Sequence[Run]) -> None:
@@ -368,6 +378,7 @@ def meta(
     start: int = 0, # first frame of the per-frame lists, so that a reader may ask for what is new
 ) -> dict[str, Any]: # name, class_names, minority, n, k, d …; per frame: steps … biases
     "What a run says beside its points, ready for JSON."
+    from fer_nb.embeddings.beside import beside
     n = len(run)
     start = whole("start", start, 0, n)
     part = {field: getattr(run, field)[start:n] for field in PER_FRAME}
@@ -380,4 +391,4 @@ def meta(
         grad_norm=numbers["grad_norm"],
         losses={name: _json_numbers(v[start:n]) for name, v in run.losses.items()},
         centers=numbers["centers"], heads=numbers["head"], biases=numbers["biases"],
-        recipe=run.recipe, seed=run.seed, versions=run.versions)
+        recipe=run.recipe, seed=run.seed, versions=run.versions, **beside(run, start))

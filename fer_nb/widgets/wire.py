@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import need
+from ..embeddings.beside import beside, frame_beside
 
 if TYPE_CHECKING: from fer_nb.embeddings import Run
 
@@ -36,7 +37,8 @@ def frame_block(
     numbers = np.concatenate([*parts, np.ravel(run.recall[i])]).astype("<f4").tobytes()
     losses = {name: _finite(v[i]) for name, v in run.losses.items() if i < len(v)}
     info = dict(index=i, step=run.steps[i], epoch=run.epochs[i], scale=run.scales[i],
-                grad=_finite(run.grad_norm[i]), losses=losses, parts=[p.size for p in parts])
+                grad=_finite(run.grad_norm[i]), losses=losses, parts=[p.size for p in parts],
+                **frame_beside(run, i))
     return info, numbers + run.frames[i].astype("<i2").tobytes()
 
 # %% ../../nbs/07_widgets/01_wire.ipynb #024979fe
@@ -53,6 +55,7 @@ def run_blocks(
         meta: dict[str, Any] = dict(
             name=run.name, class_names=run.class_names, minority=run.minority,
             k=len(run.class_names), total=run.total, labels=len(blocks), images=None,
+            **beside(run, len(run)),
             error=errors[p] if errors else "")
         blocks.append(run.labels.astype(np.uint8).tobytes())
         if images and run.images is not None:
