@@ -130,11 +130,11 @@ def record(
     name: str = "", # what this run is called in pictures
     class_names: Iterable | None = None, # names of the classes; None: their numbers
     minority: Iterable[int] = (), # classes with few training samples
+    domains: Mapping[str, int] | None = None, # name -> how many of the points, one after another
+    look: Look | None = None, # (step, output) -> more to keep beside each frame, see `note`
     images: np.ndarray | torch.Tensor | None = None, # uint8 (N, h, w), the points as pictures
     recipe: Mapping[str, Any] | None = None, # JSON-able: how to run this again
     seed: int = 0,
-    domains: Mapping[str, int] | None = None, # name -> how many of the points, one after another
-    look: Look | None = None, # (step, output) -> more to keep beside each frame, see `note`
 ) -> Run: # an iterator over the same steps, which grows while it is pulled
     """A run that grows while `for step in run` pulls the training.
 

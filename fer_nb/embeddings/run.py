@@ -194,8 +194,7 @@ class Run(_Recorded, _Written):
         total: planned training steps, 0 if unknown
 
     One entry per frame: steps, epochs, frames (int16) and their scales, centers, head and biases,
-    recall, grad_norm, losses[name]; where there are some, curves[name]. See `beside` for these,
-    for domains and for findings.
+    recall, grad_norm, losses[name].
     Raises: ValueError that names the argument"""
     steps: list[int]
     epochs: list[int]

@@ -55,8 +55,8 @@ def run_blocks(
         meta: dict[str, Any] = dict(
             name=run.name, class_names=run.class_names, minority=run.minority,
             k=len(run.class_names), total=run.total, labels=len(blocks), images=None,
-            **beside(run, len(run)),
             error=errors[p] if errors else "")
+        meta |= beside(run, len(run))
         blocks.append(run.labels.astype(np.uint8).tobytes())
         if images and run.images is not None:
             _, h, w = run.images.shape
