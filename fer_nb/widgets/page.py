@@ -200,13 +200,17 @@ class _Telling(Transport):
     def _state(self) -> dict[str, Any]:
         return _page_state(self._trainer, self._controls, self._values, *self._panels)
 
+    def _told(self) -> dict[str, Any]:
+        from fer_nb.widgets.ask import plans_said
+        return {**self._state(), **plans_said(self._trainer.runs)}
+
     def _changed(self) -> None:
         "The trainer's state has changed: tell the page; at the end draw the still picture."
         with self._guard:
             if self._closed: return
             t, wire, stills = self._trainer, self._wire, self._stills
             if self._ready and (wire.generation, wire.runs) != (t.generation, t.runs): self._open()
-            self._status = self._state()
+            self._status = self._told()
             self._offer()
             ended = not t.running and (t.done or t.stopped)
             if ended and stills.thread is None: stills.draw(t.runs, self._failed)
@@ -245,17 +249,29 @@ class _Hearing(_Telling):
             self._trainer.error = e
             self._changed()
 
+    def _asked(self, kind, message) -> None:
+        "About one run: what pulls a point, or another schedule."
+        from fer_nb.widgets.ask import answer, draw
+        t, panel = self._trainer, message["panel"]
+        if message["generation"] != t.generation: return
+        run = t.runs[panel]
+        if kind == "ask": t.between(lambda: self.send(answer(run, message)))
+        else:
+            draw(run, message)
+            self._changed()
+
     def _answer(self, kind, message) -> None:
         self._pulse.beat(_event_loop())
         if kind == "ready":
             with self._guard:
-                self._ready, self._snapshot = True, {}
+                self._ready, self._snapshot, self._status = True, {}, self._told()
                 self._open()
         elif kind == "ack":
             self._wire.ack(message["seq"])
             if not self._trainer.running: self._wire.pump()
         elif kind == "restart": self.restart(message.get("panels"), **message.get("values", {}))
         elif kind in ("play", "pause", "step", "stop"): getattr(self, kind)()
+        elif kind in ("ask", "draw"): self._asked(kind, message)
         if self._away and kind in ("ready", "beat"):
             self._away = False
             if not any(other.running for other in _theatres): self.play()

@@ -5,6 +5,7 @@ import { drawBars, drawCurves } from "./charts.js";
 import { drawAxes, drawMarks, drawNote, drawRing, drawTrails } from "./overlay.js";
 import { camera, fillRegions, fitCanvas, gridLine, makeStamps, splat } from "./paint.js";
 import { lerpFrame, nearestRecall, scores } from "./readouts.js";
+import { Mirror } from "./mirror.js";
 import { MARK } from "./theme.js";
 import { Tip } from "./tip.js";
 
@@ -28,6 +29,9 @@ export class Panel {
     this.buildStage();
     this.buildCharts();
     const head = h("header", { class: "fnb-head" }, this.title, this.choices, this.step);
+    this.mirror = new Mirror(this);
+    this.side.prepend(this.mirror.tabs);
+    this.side.append(this.mirror.el);
     const body = h("div", { class: "fnb-body" }, this.stage, this.side);
     this.el = h("section", { class: "fnb-panel" }, head, body);
     view.sizes.observe(this.stage);
@@ -174,7 +178,7 @@ export class Panel {
       this.pixels = new Uint32Array(this.image.data.buffer);
       this.stamps = null;
     }
-    const key = view.look.key + run.n + run.k;
+    const key = `${view.look.key} ${run.n} ${run.k} ${run.domainNames.length}`;
     if (this.stamps && this.stampsFor === key) return;
     const crowd = clamp(3.3 * (500 / run.n) ** 0.23, 1, 3.6); // px: smaller among many
     const radius = crowd * clamp(w / dpr / 420, 0.8, 1.15) * dpr;
@@ -257,6 +261,7 @@ export class Panel {
     this.map = drawCurves(curves, width, height, run, pos, theme, font);
     setText(this.lossTitle, this.map.log ? "Loss (log scale)" : "Loss");
     setText(this.recallTitle, nearest ? "Recall by nearest center, %" : "Recall per class, %");
+    this.mirror.draw(run.frames.indexOf(frame));
     this.sayFigures(frame, now);
   }
   sayFigures(frame, recall) {
@@ -296,5 +301,6 @@ export class Panel {
     this.message.classList.toggle("over", some);
     this.message.setAttribute("role", error ? "alert" : "status");
     this.image = null;
+    this.mirror.refresh();
   }
 }

@@ -34,7 +34,8 @@ export class Tip {
     const by = kind === "center" ? "nearest center" : "linear head";
     const nameOf = (k) => run.names[k] + (run.minority.has(k) ? MARK : "");
     this.el.style.display = "";
-    setText(this.label, `label ${nameOf(label)}`);
+    const where = run.domains ? ` in ${run.domainNames[run.domains[point]]}` : "";
+    setText(this.label, `label ${nameOf(label)}${where}`);
     setText(this.guess, lines ? `${by}: ${nameOf(guess)} ${guess === label ? "✓" : "✗"}` : "");
     this.el.classList.toggle("wrong", guess >= 0 && guess !== label);
     this.draw(run, point);
