@@ -59,7 +59,7 @@ METHODS: dict[str, dict[str, Any]] = { # name -> settings that a recipe takes un
 
 @dataclass(frozen=True)
 class Adaptation(Settings):
-    "One training on a labeled and an unlabeled domain, as data; raises `ValueError` naming the field"
+    "One training on a labeled and an unlabeled domain, as data"
     method: str = setting("DANN", f"one of {', '.join(METHODS)}", choice, options=tuple(METHODS))
     source: str = setting("lab_color", "domain with labels", choice, options=tuple(DOMAINS))
     target: str = setting("studio_gray", "domain without", choice, options=tuple(DOMAINS))
