@@ -179,7 +179,6 @@ function drawChart(ctx, { chart, x, y, w, h }, run, frame, theme) {
   const words = chartWords(chart, run, frame),
     room = w - ctx.measureText(words).width - 6;
   if (ctx.measureText(chart.title).width < room) ctx.fillText(chart.title, x, y + 8);
-  else ctx.fillText(`${chart.title.split(" ")[0]}…`, x, y + 8);
   ctx.fillStyle = theme.ink;
   ctx.textAlign = "right";
   ctx.fillText(words, x + w, y + 8);
