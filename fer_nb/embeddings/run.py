@@ -100,6 +100,12 @@ def _recipe(recipe: Any) -> dict[str, Any]:
     need(text.startswith("{"), "recipe", "a dict", type(recipe).__name__)
     return json.loads(text)
 
+def _counts(counts: Iterable[int], k: int) -> list[int]:
+    "Training samples of each of k classes, or none."
+    counts = [whole("counts", n, 0) for n in counts]
+    need(len(counts) in (0, k), "counts", f"{k} of them, one per class", len(counts))
+    return counts
+
 def _class_names(names: Iterable | None, k: int) -> list[str]:
     "A name for each of at least k classes; their numbers if there are none."
     names = [str(c) for c in (range(k) if names is None else names)]
@@ -185,6 +191,7 @@ class Run(_Recorded, _Written):
         recipe: dict of everything needed to run it again (must fit into JSON)
         seed: of the training
         total: planned training steps, 0 if unknown
+        counts: training samples per class, empty if unknown
 
     One entry per frame: steps, epochs, frames (int16) and their scales, centers, head and biases,
     recall, grad_norm, losses[name].
@@ -209,11 +216,13 @@ class Run(_Recorded, _Written):
         recipe: Mapping[str, Any] | None = None, # everything needed to run it again, JSON-able
         seed: int = 0, # of the training
         total: int = 0, # planned training steps, 0 if unknown
+        counts: Iterable[int] = (), # training samples per class, empty if unknown
     ):
         self.labels, self._named = _labels(labels), class_names is not None
         self.class_names = _class_names(class_names, int(self.labels.max()) + 1)
         last = len(self.class_names) - 1
         self.minority = sorted({whole("minority", c, 0, last) for c in minority})
+        self.counts = _counts(counts, last + 1)
         self.images = None if images is None else _images(images, len(self.labels))
         self.recipe, self.name, self.total = _recipe(recipe), str(name), whole("total", total, 0)
         self.seed, self.versions = whole("seed", seed, None), versions()
@@ -374,7 +383,8 @@ def meta(
     numbers = {field: _json_numbers(part[field])
                for field in ("recall", "grad_norm", "centers", "head", "biases")}
     return dict(
-        name=run.name, class_names=run.class_names, minority=run.minority, n=len(run.labels),
+        name=run.name, class_names=run.class_names, minority=run.minority, counts=run.counts,
+        n=len(run.labels),
         k=len(run.class_names), d=run.d, total=run.total, steps=part["steps"],
         epochs=part["epochs"], scales=part["scales"], recall=numbers["recall"],
         grad_norm=numbers["grad_norm"],

@@ -15,7 +15,7 @@ import { mix } from "../numbers.js";
  * @property {number | null} grad
  * @property {Float32Array} [marks] centers, or class means where the loss has none
  * @property {number[]} [box] what the camera shows: x0, x1, y0, y1
- * @property {number[]} [near] recall by the nearest center, once it was asked for
+ * @property {Record<string, number[]>} [read] recall by other readouts, once they were asked for
  */
 /**
  * @typedef {Object} Run
@@ -23,6 +23,7 @@ import { mix } from "../numbers.js";
  * @property {string[]} names of the classes
  * @property {Set<number>} minority classes with few training samples
  * @property {number} k classes
+ * @property {number[] | null} counts training samples per class, if they are known
  * @property {number} n points
  * @property {number} total steps of the training
  * @property {Uint8Array} labels
@@ -41,6 +42,7 @@ export function makeRun(meta, labels, images) {
     names: meta.class_names,
     minority,
     k: meta.k,
+    counts: meta.counts?.length === meta.k ? meta.counts : null,
     n: labels.length,
     total: meta.total || 0,
     labels,
