@@ -50,9 +50,7 @@ function parts(height) {
  */
 export function seenHeight(el) {
   if (document.fullscreenElement === el) return innerHeight;
-  for (let e = el.parentElement; e && e !== document.body; e = e.parentElement) {
-    const scrolls = /auto|scroll/.test(getComputedStyle(e).overflowY);
-    if (scrolls && e.clientHeight >= 360 && e.clientHeight < innerHeight) return e.clientHeight;
-  }
+  const notebook = el.closest(".jp-WindowedPanel-outer, .jp-Notebook");
+  if (notebook) return notebook.clientHeight;
   return globalThis.top === globalThis.self ? innerHeight : Math.max(innerHeight, 640);
 }

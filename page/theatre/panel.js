@@ -38,8 +38,9 @@ export class Panel {
     this.title = h("h3", { class: "fnb-title" });
     this.step = h("span", { class: "fnb-step" });
     this.choices = h("div", { class: "fnb-choices" });
-    this.points = h("canvas", { class: "fnb-points", role: "img" });
-    this.overlay = h("canvas", { class: "fnb-overlay", "aria-hidden": "true" });
+    const square = { width: 300, height: 300 }; // until it is laid out
+    this.points = h("canvas", { class: "fnb-points", role: "img", ...square });
+    this.overlay = h("canvas", { class: "fnb-overlay", "aria-hidden": "true", ...square });
     this.message = h("div", { class: "fnb-message", text: "waiting for the first frame …" });
     const mouse = { onpointermove: (e) => this.hover(e), onpointerleave: () => this.unhover() };
     this.stage = h(
@@ -271,6 +272,7 @@ export class Panel {
       ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
       return [ctx, canvas.clientWidth, canvas.clientHeight];
     };
+    if (!this.bars.clientWidth) return; // out of the page for now
     const [ctx, w, tall] = fit(this.bars);
     drawBars(ctx, w, tall, run, bars, colors, theme, font);
     const [curves, width, height] = fit(this.curves);

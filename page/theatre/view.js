@@ -4,6 +4,7 @@ import { blend, rgb } from "../numbers.js";
 import { Bar } from "./bar.js";
 import { wantsLog } from "./charts.js";
 import { Clock } from "./clock.js";
+import { Dock } from "./dock.js";
 import { Drawer } from "./drawer.js";
 import { seenHeight, sizes } from "./fit.js";
 import { press, takesText } from "./keys.js";
@@ -61,6 +62,7 @@ export class View {
     this.sight = new IntersectionObserver(
       ([e]) => {
         this.seen = e.isIntersecting;
+        for (const view of this.store.views) view.dock.show();
         this.schedule();
       },
       { rootMargin: "100px" },
@@ -93,6 +95,7 @@ export class View {
     this.lesson = new Lesson(this);
     this.drawer = new Drawer(this);
     this.bar = new Bar(this);
+    this.dock = new Dock(this);
     const about = { tabindex: 0, role: "group", "aria-label": "Embedding theatre" };
     const keys = { onkeydown: (e) => this.key(e), onkeyup: (e) => this.keyUp(e) };
     this.top = h("div", { class: "fnb-top" }, this.legend.el, this.options.el);
@@ -163,6 +166,7 @@ export class View {
       generation: store.generation,
       dark: this.dark,
       busy: Boolean(this.request),
+      docked: this.dock.shown,
     };
   }
 
@@ -326,7 +330,9 @@ export class View {
   }
   tick(now) {
     this.request = null;
-    if (!this.el.isConnected || !this.seen || document.hidden) {
+    this.dock.show();
+    const away = !this.el.isConnected || !this.seen;
+    if (document.hidden || (away && !this.dock.shown)) {
       this.ticked = 0;
       this.store.painted?.();
       return;
@@ -360,6 +366,7 @@ export class View {
     const boxes = this.sameScale ? moments.filter(Boolean).map((m) => m.state.box) : [];
     if (moments.some(Boolean)) this.logLoss ??= this.store.runs.some(wantsLog);
     this.panels.forEach((p, i) => p.draw(pos, moments[i], boxes));
+    this.dock.draw(now);
     this.painted++;
     this.paintedAt = now;
     this.store.painted?.();
@@ -369,6 +376,7 @@ export class View {
     this.sizes.disconnect();
     this.sight.disconnect();
     this.store.views.delete(this);
+    this.dock.el.remove();
     cancelAnimationFrame(this.request);
     clearTimeout(this.resting);
     this.el.remove();
