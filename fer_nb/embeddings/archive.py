@@ -23,7 +23,7 @@ __all__ = ['FORMAT', 'TEXT', 'DAMAGE', 'KNOWN']
 
 # %% ../../nbs/06_embeddings/01_archive.ipynb #fdcde34a
 FORMAT = 1 # of the file; a reader refuses later ones
-TEXT = ("name", "class_names", "minority", "recipe", "seed", "versions", "total")
+TEXT = ("name", "class_names", "minority", "recipe", "seed", "versions", "total", "counts")
 
 def _layout(f: int, n: int, d: int, k: int, terms: int) -> dict[str, tuple[type, tuple[int, ...]]]:
     "dtype and shape of every array of numbers: f frames of n points in d dimensions, k classes."
@@ -79,7 +79,7 @@ def _rebuilt(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> Run:
     "A run from the arrays and the text of its file; anything that does not fit raises."
     images = arrays["images"] if arrays["images"].size else None
     run = Run(arrays["labels"], text["class_names"], text["name"], text["minority"], images,
-              text["recipe"], text["seed"], text["total"])
+              text["recipe"], text["seed"], text["total"], text.get("counts", ()))
     frames, points, d = arrays["frames"].shape
     k = len(run.class_names)
     layout = _layout(frames, len(run.labels), d, k, len(text["losses"]))

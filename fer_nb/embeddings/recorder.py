@@ -135,6 +135,7 @@ def record(
     images: np.ndarray | torch.Tensor | None = None, # uint8 (N, h, w), the points as pictures
     recipe: Mapping[str, Any] | None = None, # JSON-able: how to run this again
     seed: int = 0,
+    counts: Iterable[int] = (), # training samples per class, for the prior-adjusted head
 ) -> Run: # an iterator over the same steps, which grows while it is pulled
     """A run that grows while `for step in run` pulls the training.
 
@@ -152,7 +153,7 @@ def record(
     shape = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
     inputs = isinstance(x, torch.Tensor) and x.ndim >= 2
     need(inputs, "watch[0]", "a tensor of inputs (N, …)", shape)
-    run = Run(y, class_names, name, minority, images, recipe, seed)
+    run = Run(y, class_names, name, minority, images, recipe, seed, counts=counts)
     fits = len(x) == len(run.labels)
     need(fits, "watch", f"as many inputs as labels ({len(run.labels)})", len(x))
     if domains is not None: set_domains(run, domains)

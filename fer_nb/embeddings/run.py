@@ -100,6 +100,12 @@ def _recipe(recipe: Any) -> dict[str, Any]:
     need(text.startswith("{"), "recipe", "a dict", type(recipe).__name__)
     return json.loads(text)
 
+def _counts(counts: Iterable[int], k: int) -> list[int]:
+    "Training samples of each of k classes, or none."
+    counts = [whole("counts", n, 0) for n in counts]
+    need(len(counts) in (0, k), "counts", f"{k} of them, one per class", len(counts))
+    return counts
+
 def _class_names(names: Iterable | None, k: int) -> list[str]:
     "A name for each of at least k classes; their numbers if there are none."
     names = [str(c) for c in (range(k) if names is None else names)]
@@ -115,12 +121,9 @@ class _Recorded:
     "The training behind a run: it is pulled through the run, and the run grows."
     _source: Any = None # a generator of steps; None: nothing more to come
     _last: Any = None # (newest step, inputs of the watched points), for who asks about a point
-    _look: Any = None # (step, output) -> what `beside.note` keeps
-    plan: Any = None # what may be changed while it trains, see grl.plans
+    _look, plan = None, None # says what `note` keeps; may be drawn meanwhile, see grl.plans
     domains: np.ndarray | None = None # of the points (N,), uint8; this and the next: see `beside`
-    domain_names: Sequence[str] = ()
-    curves: Mapping[str, list[float]] = {} # never changed in place
-    findings: Sequence[dict[str, Any]] = ()
+    domain_names, curves, findings = (), {}, () # never changed in place
 
     @property
     def done(self) -> bool:
@@ -192,6 +195,7 @@ class Run(_Recorded, _Written):
         recipe: dict of everything needed to run it again (must fit into JSON)
         seed: of the training
         total: planned training steps, 0 if unknown
+        counts: training samples per class, empty if unknown
 
     One entry per frame: steps, epochs, frames (int16) and their scales, centers, head and biases,
     recall, grad_norm, losses[name].
@@ -216,11 +220,13 @@ class Run(_Recorded, _Written):
         recipe: Mapping[str, Any] | None = None, # everything needed to run it again, JSON-able
         seed: int = 0, # of the training
         total: int = 0, # planned training steps, 0 if unknown
+        counts: Iterable[int] = (), # training samples per class, empty if unknown
     ):
         self.labels, self._named = _labels(labels), class_names is not None
         self.class_names = _class_names(class_names, int(self.labels.max()) + 1)
         last = len(self.class_names) - 1
         self.minority = sorted({whole("minority", c, 0, last) for c in minority})
+        self.counts = _counts(counts, last + 1)
         self.images = None if images is None else _images(images, len(self.labels))
         self.recipe, self.name, self.total = _recipe(recipe), str(name), whole("total", total, 0)
         self.seed, self.versions = whole("seed", seed, None), versions()
@@ -280,12 +286,11 @@ def snapshot(
     run: Run, # perhaps one that grows
 ) -> Run: # the frames it has now; this one does not grow
     "A copy to work on while the original goes on."
+    from fer_nb.embeddings.beside import cut
     out, n = copy.copy(run), len(run)
     out._source, out.losses = None, {name: v[:n] for name, v in run.losses.items()}
     for field in PER_FRAME: setattr(out, field, getattr(run, field)[:n])
-    out.curves = {name: v[:n] for name, v in run.curves.items()}
-    out.findings = [f for f in run.findings if f["frame"] < n]
-    return out
+    return cut(out)
 
 def _check_flat(runs: Sequence[Run]) -> None:
     "Raise a ValueError unless these are runs with 2-D frames of the same classes."
@@ -384,7 +389,8 @@ def meta(
     numbers = {field: _json_numbers(part[field])
                for field in ("recall", "grad_norm", "centers", "head", "biases")}
     return dict(
-        name=run.name, class_names=run.class_names, minority=run.minority, n=len(run.labels),
+        name=run.name, class_names=run.class_names, minority=run.minority, counts=run.counts,
+        n=len(run.labels),
         k=len(run.class_names), d=run.d, total=run.total, steps=part["steps"],
         epochs=part["epochs"], scales=part["scales"], recall=numbers["recall"],
         grad_norm=numbers["grad_norm"],

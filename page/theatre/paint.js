@@ -22,6 +22,13 @@ export function camera(box, w, h, pad) {
 }
 
 /**
+ * What holds all of the boxes.
+ * @param {number[][]} boxes
+ */
+export const around = (boxes) =>
+  boxes[0].map((_, i) => (i % 2 ? Math.max : Math.min)(...boxes.map((b) => b[i])));
+
+/**
  * Colors each pixel by its highest score, row by row along the upper envelope of the lines: exact
  * borders at little cost.
  * @param {Uint32Array} pixels
@@ -183,6 +190,7 @@ export function splat(pixels, w, h, run, a, b, t, cam, stamps, hidden) {
  * @param {number} dpr
  */
 export function fitCanvas(canvas, dpr) {
+  if (!canvas.clientWidth) return false; // out of the page for now: as it was
   const w = Math.max(1, Math.round(canvas.clientWidth * dpr));
   const h = Math.max(1, Math.round(canvas.clientHeight * dpr));
   if (canvas.width === w && canvas.height === h) return false;

@@ -18,7 +18,7 @@ import { besideFrame, besideInFile, besideRun } from "./mirror_data.js";
  * @property {number[]} [box] what the camera shows: x0, x1, y0, y1
  * @property {Record<string, number | null>} curves beside the losses
  * @property {import("./mirror_data.js").Finding[]} findings that appeared with it
- * @property {number[]} [near] recall by the nearest center, once it was asked for
+ * @property {Record<string, number[]>} [read] recall by other readouts, once they were asked for
  */
 /**
  * @typedef {Object} Run
@@ -26,6 +26,7 @@ import { besideFrame, besideInFile, besideRun } from "./mirror_data.js";
  * @property {string[]} names of the classes
  * @property {Set<number>} minority classes with few training samples
  * @property {number} k classes
+ * @property {number[] | null} counts training samples per class, if they are known
  * @property {number} n points
  * @property {number} total steps of the training
  * @property {Uint8Array} labels
@@ -46,6 +47,7 @@ export function makeRun(meta, labels, images) {
     names: meta.class_names,
     minority,
     k: meta.k,
+    counts: meta.counts?.length === meta.k ? meta.counts : null,
     n: labels.length,
     total: meta.total || 0,
     labels,
