@@ -161,4 +161,5 @@ def adaptation_race(
                 Slider("epochs", "epochs", 1, 40, 1, a.epochs),
                 Slider("lr", "learning rate", .001, .02, .001, a.lr),
                 Slider("seed", "seed", 0, 20, 1, a.seed)]
-    return race(adaptation, [dict(method=m) for m in methods], controls, play=play, **settings)
+    rest = {name: v for name, v in settings.items() if name not in {c.name for c in controls}}
+    return race(adaptation, [dict(method=m) for m in methods], controls, play=play, **rest)

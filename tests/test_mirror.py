@@ -71,3 +71,9 @@ def test_in_a_race_each_trains_as_alone(tmp_path):
     again = Run.load(tmp_path/"run.npz")
     assert again.domain_names == other.domain_names and again.curves.keys() == other.curves.keys()
     assert json.dumps(again.recipe) == json.dumps(other.recipe)
+
+def test_settings_with_a_control_stand_where_they_were_given():
+    stage = adaptation_race(["DANN"], play=False, source="studio_gray", target="blue_screen", epochs=2, lambd=.5)
+    assert stage.runs[0].recipe == dict(method="DANN", source="studio_gray", target="blue_screen", epochs=2, lambd=.5, clamp=None, margin=None, seed=0, lr=.004)
+    assert stage._status["values"]["source"] == "studio_gray"
+    stage.close()

@@ -23,6 +23,7 @@ import { fitCanvas } from "./paint.js";
 
 const DRAG_PAUSE = 250; // ms between two messages while a corner is dragged
 const KEY_STEPS = 20; // steps of the arrow keys from one end of a curve to the other
+const MIRROR_MORE = 70; // px of its height that are not drawn in; see theatre.css
 const HAND_COLORS = { light: "#1768c4", dark: "#6cb6ff" };
 
 /** @typedef {import("./mirror_data.js").Corner} Corner */
@@ -95,6 +96,10 @@ export class Mirror {
   get now() {
     return this.run?.frames.at(-1)?.step ?? 0;
   }
+  /** How much of its height is drawn; 0 where it is not shown. */
+  get drawn() {
+    return Math.max(0, this.el.offsetHeight - MIRROR_MORE);
+  }
   /** Corners may be moved while there are steps to come. */
   get open() {
     return Boolean(this.chosen && this.store.trainable);
@@ -104,6 +109,7 @@ export class Mirror {
   show(key) {
     this.shown = key;
     this.refresh();
+    this.panel.view.fit();
     this.panel.view.schedule();
   }
   choose(name) {
@@ -135,7 +141,7 @@ export class Mirror {
     const { run, panel } = this;
     this.frame = frame;
     if (!this.names && hasMirror(run)) this.refresh();
-    if (panel.side.dataset.charts !== "mirror") return;
+    if (!this.charts.clientWidth) return;
     const { theme, font, dpr } = panel.view.look,
       accent = panel.view.dark ? HAND_COLORS.dark : HAND_COLORS.light;
     const open = (canvas) => {

@@ -91,7 +91,8 @@ export class Panel {
   get drawn() {
     const tall = (e) => e.offsetHeight;
     if (this.view.el.dataset.beside === "true") return tall(this.stage.parentElement);
-    return tall(this.stage) + tall(this.bars.parentElement) + tall(this.curves.parentElement);
+    const charts = tall(this.bars.parentElement) + tall(this.curves.parentElement);
+    return tall(this.stage) + (this.mirror.drawn || charts);
   }
   get run() {
     return this.view.store.runs[this.index];
@@ -276,7 +277,8 @@ export class Panel {
       ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
       return [ctx, canvas.clientWidth, canvas.clientHeight];
     };
-    if (!this.bars.clientWidth) return; // out of the page for now
+    this.mirror.draw(run.frames.indexOf(frame));
+    if (!this.bars.clientWidth) return this.sayFigures(frame, now); // not seen for now
     const [ctx, w, tall] = fit(this.bars);
     drawBars(ctx, w, tall, run, bars, colors, theme, font);
     const [curves, width, height] = fit(this.curves);
@@ -284,7 +286,6 @@ export class Panel {
     setText(this.lossTitle, this.map.log ? "Loss (log scale)" : "Loss");
     setText(this.kind, view.logLoss ? "linear scale" : "log scale");
     setText(this.recallTitle, `Recall by ${name}`);
-    this.mirror.draw(run.frames.indexOf(frame));
     this.sayFigures(frame, now);
   }
   sayFigures(frame, recall) {
