@@ -117,6 +117,8 @@ class Line {
     store.unanswered = 0;
     if (type === "init") this.start(message, buffers);
     else if (type === "film") for (const view of store.views) view.drawer.takeFilm(buffers[0]);
+    else if (type === "forces")
+      for (const view of store.views) view.panels[message.panel]?.ask.take(message);
     else if (type === "goto") for (const view of store.views) view.go(message.frame);
     const current = this.synced && message.generation === store.generation;
     if (type === "frames" && current) this.takeFrames(message, buffers);

@@ -27,6 +27,7 @@ export function press(view, { key, target }) {
   else if (key === "s") view.sure("stop");
   else if (key === "r") view.sure("restart");
   else if (key === "f") view.fullScreen();
+  else if (key === "a") (view.panels.find((p) => p.ask.open) || view.panels[0]).ask.next();
   else if (/^[0-9]$/.test(key)) view.legend.toggle(Number(key));
   else return false;
   return true;

@@ -3,6 +3,7 @@ import { h, setText } from "../dom.js";
 import { blend, clamp, mean, mix, pack, percent, short, ticks, whole } from "../numbers.js";
 import { drawBars, drawCurves } from "./charts.js";
 import { drawAxes, drawMarks, drawNote, drawRing, drawTrails } from "./overlay.js";
+import { Ask } from "./ask.js";
 import { Mirror } from "./mirror.js";
 import { around, camera, fillRegions, fitCanvas, gridLine, makeStamps, splat } from "./paint.js";
 import { lerpFrame, readBy, recallBy, scores } from "./readouts.js";
@@ -31,8 +32,9 @@ export class Panel {
     this.buildCharts();
     const head = h("header", { class: "fnb-head" }, this.title, this.step, this.choices);
     this.mirror = new Mirror(this);
+    this.ask = new Ask(this);
     this.side.prepend(this.mirror.tabs);
-    this.side.append(this.mirror.el);
+    this.side.append(this.mirror.el, this.ask.el);
     const body = h("div", { class: "fnb-body" }, this.stage, this.side);
     this.el = h("section", { class: "fnb-panel" }, head, body);
     view.sizes.observe(this.stage);
@@ -46,7 +48,11 @@ export class Panel {
     this.points = h("canvas", { class: "fnb-points", role: "img", ...square });
     this.overlay = h("canvas", { class: "fnb-overlay", "aria-hidden": "true", ...square });
     this.message = h("div", { class: "fnb-message", text: "waiting for the first frame …" });
-    const mouse = { onpointermove: (e) => this.hover(e), onpointerleave: () => this.unhover() };
+    const mouse = {
+      onpointermove: (e) => this.hover(e),
+      onpointerleave: () => this.unhover(),
+      onclick: () => this.ask.click(),
+    };
     this.stage = h(
       "div",
       { class: "fnb-stage", ...mouse },
@@ -245,6 +251,7 @@ export class Panel {
     if (view.trails) drawTrails(ctx, stage, look, run, state, now.i, hidden);
     this.labels = drawMarks(ctx, stage, look, run, state, hidden, this.labels);
     drawNote(ctx, { ...stage, W: this.points.clientWidth }, look, state);
+    this.ask.paint(ctx, now, stage);
     this.paintPoint(ctx, now, stage);
   }
   paintPoint(ctx, now, { W, H }) {

@@ -281,7 +281,7 @@ export class View {
       drawer.toggle(false);
       this.bar.drawerButton.focus();
     } else if (lesson.open) lesson.close();
-    else return false;
+    else return this.panels.filter((p) => p.ask.close()).length > 0;
     return true;
   }
   async fullScreen() {
