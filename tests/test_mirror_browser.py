@@ -7,7 +7,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 RACE = """import torch
 torch.set_num_threads(1)
 from fer_nb.mirror import adaptation_race
-stage = adaptation_race(["mixed", "DANN"], epochs=12)
+stage = adaptation_race(["mixed", "DANN"], epochs=40)
 stage"""
 
 
@@ -52,8 +52,8 @@ def test_a_curve_is_dragged_with_the_mouse(page):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 12, steps=4)
     page.mouse.up()
-    page.wait_for_function(f"n => {THEATRE}.state().status.plans[1].drawn > n", arg=drawn)
-    assert page.evaluate(f"() => {THEATRE}.state().status.plans[1].curves['λ'].corners.at(-1)[1]") > 1
+    page.wait_for_function(f"() => {THEATRE}.state().status.plans[1].curves['λ'].corners.at(-1)[1] > 1")
+    assert page.evaluate(f"() => {THEATRE}.state().status.plans[1].drawn") > drawn
 
 def test_a_point_is_asked_about_by_the_keys_and_closed(page):
     page.locator(".fnb").focus()

@@ -52,7 +52,7 @@ export class Ask {
     const wrong = { title: "The next point that is read wrongly (a)", onclick: () => this.next() };
     this.el = h(
       "section",
-      { class: "fnb-ask", hidden: true, "aria-label": "About a point" },
+      { class: "fnb-ask", hidden: true, tabindex: -1, "aria-label": "About a point" },
       h(
         "div",
         { class: "fnb-ask-top" },
@@ -93,6 +93,8 @@ export class Ask {
     this.shown = "";
     this.el.hidden = false;
     this.panel.side.classList.add("fnb-asking");
+    // the neighbor that was clicked goes: the keys stay with the card
+    if (this.el.contains(document.activeElement)) this.el.focus({ preventScroll: true });
     this.view.schedule();
   }
   /** True if it was open. */
