@@ -5,6 +5,7 @@
 # %% ../nbs/20_papers.ipynb #84949309
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -25,8 +26,7 @@ from .runtime import torch_threads
 from .separate_loss import SeparateLoss, true_centers
 from .tables import fill, finished, interval, markdown as aligned, paired as apart, spread
 from .training import Batches, NonFiniteLoss, Objective, cosine, evaluate, fit, staircase
-from .wmnist import (DIGITS, PROFILES, load_digits, minority_classes, to_input, wild_counts,
-                           wild_subset)
+from .wmnist import DIGITS, load_digits, minority_classes, to_input, wild_counts, wild_subset
 
 _all_ = ["aligned", "interval", "read_lines", "spread", "write_csv"] # of the ground
 
@@ -186,7 +186,7 @@ def _record(steps, r: Recipe, data: Data, every: int = 20) -> Run:
     "The `Run` of a recipe's training"
     return record(steps, data.watch, every, name=label(r), class_names=DIGITS,
                   minority=minority_classes(data.counts), images=data.images.numpy(),
-                  recipe=asdict(r), seed=r.seed)
+                  recipe=asdict(r), seed=r.seed, counts=data.counts)
 
 def recording(
     recipe: Recipe | None = None, # None: the lab preset
@@ -198,23 +198,23 @@ def recording(
     return _record(start(r, data := wild_data(r)), r, data, every)
 
 # %% ../nbs/20_papers.ipynb #fc7667ff
+def _code(each: list[dict]) -> str:
+    "The Python that trains the panels of a race again, bit for bit."
+    def made(r): return ", ".join(f"{n}={v!r}" for n, v in ({"loss": r.loss} | r.changed()).items())
+    runs = "".join(f"    recording(Recipe({made(Recipe(**s))})).finish(),\n" for s in each)
+    return f"from fer_nb.papers import Recipe, recording\n\nruns = [\n{runs}]\n"
+
 def wild_race(
     losses: tuple | list = ("softmax", "center", "dda"), # up to four of `LOSSES`
     **settings: Any, # fields of the recipe to start with
 ) -> Any: # a `Theatre`: display it
     "Losses trained side by side from one start, drawn live (needs the lab extra)"
-    from fer_nb.widgets import Choice, Slider, race
-    r: Any = Recipe(**settings)
-    controls = [
-        Choice("loss", "loss", list(LOSSES), losses[0]),
-        Choice("profile", "imbalance", [*PROFILES, "longtail", "step"], r.profile),
-        Slider("lam", "λ", 0, 3, 0.01, r.lam), Slider("gamma", "γ", 0, 10, 0.1, r.gamma),
-        Slider("alpha", "α", 0.05, 1, 0.05, r.alpha), Slider("s", "s", 1, 64, 0.5, r.s),
-        Slider("lr", "learning rate", 0.005, 0.2, 0.005, r.lr),
-        Choice("scaling", "γ as in", ["paper", "code"], r.scaling),
-        Choice("centers", "centers move by", ["rule", "autograd"], r.centers),
-        Slider("seed", "seed", 0, 20, 1, r.seed)]
-    return race(recording, [dict(loss=loss) for loss in losses], controls, **settings)
+    from fer_nb.widgets import Choice, Slider, Surprise, race
+    told = json.loads(data_file("wild_race.json").read_text(encoding="utf-8"))
+    first = asdict(Recipe(**settings)) | dict(loss=losses[0])
+    knobs = [(Slider if "min" in k else Choice)(**k, value=first[k["name"]]) for k in told["knobs"]]
+    return race(recording, [dict(loss=loss) for loss in losses], knobs, code=_code,
+                surprises=[Surprise(**b) for b in told["breaks"]], **settings)
 
 # %% ../nbs/20_papers.ipynb #66053e5c
 HEADS, PARTS = ("linear", "prior", "center"), ("test", "watch")

@@ -47,42 +47,78 @@ class Line {
     this.synced = false;
     this.born = performance.now();
     store.status = model.get("_status");
-    store.send = (message) => model.send(message);
+    store.send = (message) => this.say(message);
     store.painted = () => this.painted();
     this.listeners = {
       "msg:custom": (message, buffers) => this.hear(message, buffers),
       "change:_status": () => this.takeStatus(),
       "change:_snapshot": () => this.takeSnapshot(),
+      comm_live_update: () => this.lose(), // the kernel restarts
     };
     for (const [what, listen] of Object.entries(this.listeners)) model.on(what, listen);
     this.takeSnapshot();
-    model.send({ type: "ready" });
+    this.watchKernel();
+    this.say({ type: "ready" });
     this.beating = setInterval(() => this.beat(), BEAT);
   }
   close() {
     clearInterval(this.beating);
     clearTimeout(this.timer);
+    this.kernel?.statusChanged?.disconnect(this.kernelSaid);
     for (const [what, listen] of Object.entries(this.listeners)) this.model.off(what, listen);
+  }
+  /** A kernel may end between two signs of life, and be another one soon. */
+  watchKernel() {
+    const kernel = this.model.widget_manager?.kernel;
+    const ended = (status) => /dead|terminating|restarting/.test(status);
+    this.kernel = kernel;
+    this.kernelSaid = (_, status) => ended(status) && this.lose();
+    kernel?.statusChanged?.connect(this.kernelSaid);
+  }
+  lose() {
+    const { store } = this;
+    if (store.gone) return;
+    store.gone = true;
+    clearInterval(this.beating);
+    this.kernel?.statusChanged?.disconnect(this.kernelSaid);
+    store.changed("status");
+  }
+  say(message) {
+    if (this.store.gone) return;
+    try {
+      if (this.kernel?.isDisposed) throw new Error("the kernel is gone");
+      this.model.send(message);
+    } catch {
+      this.lose();
+    }
   }
   painted() {
     // the frames are on the screen: the kernel may send more
     if (!this.owed) return;
     clearTimeout(this.timer);
     this.timer = 0;
-    this.model.send({ type: "ack", seq: this.owed });
+    this.say({ type: "ack", seq: this.owed });
     this.owed = 0;
   }
   beat() {
-    const { views } = this.store,
-      young = performance.now() - this.born < YOUNG;
-    if (views.size || young) this.model.send({ type: "beat" });
+    const { store } = this,
+      { views } = store,
+      now = performance.now(),
+      young = now - this.born < YOUNG;
+    if (views.size || young) {
+      store.unanswered ||= now;
+      this.say({ type: "beat" });
+    }
     for (const view of views) view.chrome();
   }
   hear(message, buffers) {
     const { store } = this,
       { type } = message;
-    store.heard = performance.now();
+    store.unanswered = 0;
     if (type === "init") this.start(message, buffers);
+    else if (type === "film") for (const view of store.views) view.drawer.takeFilm(buffers[0]);
+    else if (type === "forces")
+      for (const view of store.views) view.panels[message.panel]?.ask.take(message);
     else if (type === "goto") for (const view of store.views) view.go(message.frame);
     const current = this.synced && message.generation === store.generation;
     if (type === "frames" && current) this.takeFrames(message, buffers);
@@ -114,7 +150,7 @@ class Line {
   }
   takeStatus() {
     const { store } = this;
-    store.heard = performance.now();
+    store.unanswered = 0;
     store.status = this.model.get("_status");
     const errors = store.status.errors || [];
     store.runs.forEach((run, p) => {

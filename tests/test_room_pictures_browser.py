@@ -116,40 +116,6 @@ def test_separate_loss_on_the_circle_and_the_sphere(room, d):
     page.close()
 
 
-def test_schedule_editor(room):
-    page = room.open("editor", *cells_for("14_grl/01_looks.ipynb", "editor = interactive("))
-    first = first_picture(page)
-    moment = slide(page, "moment %", "Home")
-    assert moment != first
-    weaker = slide(page, "λ", "PageDown")
-    assert weaker != moment
-    value = room.run_cell(page, "print(editor.children[3].value, editor.children[0].value < .1, len(editor.result.axes))")
-    assert value.startswith("0 True ") and int(value.split()[-1]) >= 3
-    assert slide(page, "clamp", "Home") != weaker
-    page.close()
-
-
-def test_schedule_editor_of_the_lab(room):
-    cells = cells_for("labs/adaptation.ipynb", "editor = interactive(")
-    page = room.open("lab", *("tried = {}" if c.startswith("first, tried = ") else c for c in cells))       # without the trainings of section 1
-    train = page.locator(".widget-interact button", has_text="Train")
-    train.wait_for()
-    assert page.locator(PICTURE).count() == 0                                     # nothing is trained before it is asked for
-    move(page, "epochs", "Home")
-    train.click()
-    first = first_picture(page)
-    said = "print(list(tried)[-1], len(editor.result.axes))"
-    assert room.run_cell(page, said) == "λ = 0.1 constant, clamp 5.01e+03, softmax 6"       # the slider's own step
-    move(page, "clamp", "Home")
-    page.locator(".widget-interact select").first.select_option("growing")
-    assert page.locator(PICTURE).get_attribute("src") == first
-    train.click()
-    assert other_picture(page, first) != first
-    assert room.run_cell(page, said) == "λ = 0.1 growing, clamp 0.1, softmax 6"
-    assert page.get_by_text("Traceback").count() == 0 and room.errors == []
-    page.close()
-
-
 @pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl/01_looks", ["λ = 0", "λ = 0.1", "λ = 1"])])
 def test_races_of_the_rooms(room, notebook, names):
     cells = cells_for(f"{notebook}.ipynb", "stage = race(")

@@ -24,6 +24,7 @@ from IPython.display import display
 
 from ..checks import need
 from ..embeddings import Run
+from ..embeddings.page import to_page
 from ..plots import PALETTE
 from .controls import Control, known_controls, read_settings
 from .trainer import Pulse, Trainer
@@ -178,13 +179,16 @@ class Transport(_Watched):
         self._trainer.start(build=build)
 
 # %% ../../nbs/07_widgets/03_page.ipynb #7467fc70
-def _page_state(t: Trainer, controls: Sequence[Control], *settings: dict) -> dict[str, Any]:
-    "What the page is told beside the frames; `settings` are those of all panels, then of each."
-    names = [c.name for c in controls]
-    values, *panels = ({n: given[n] for n in names if n in given} for given in settings)
+def _stands(controls: Sequence[Control], values: dict, panels: Sequence[dict]) -> dict[str, Any]:
+    "Where the controls stand: those of all panels, and those of each."
+    def known(given): return {c.name: given[c.name] for c in controls if c.name in given}
+    return dict(values=known(values), panels=[known(p) for p in panels])
+
+def _page_state(t: Trainer) -> dict[str, Any]:
+    "What the page is told of the training beside the frames."
     error = "" if t.error is None else f"{type(t.error).__name__}: {t.error}"
     return dict(generation=t.generation, running=t.running, done=t.done, stopped=t.stopped,
-                note=t.note, errors=list(t.errors), error=error, values=values, panels=panels)
+                note=t.note, errors=list(t.errors), error=error)
 
 # %% ../../nbs/07_widgets/03_page.ipynb #064e1791
 class _Telling(Transport):
@@ -193,12 +197,19 @@ class _Telling(Transport):
     _wire: Wire
     _stills: Stills
     _ready: bool # the page has called
+    _code: Callable[[list[dict]], str]
     _snapped: float # when the last snapshot was left, in seconds
     _status: Any
     _snapshot: Any
 
     def _state(self) -> dict[str, Any]:
-        return _page_state(self._trainer, self._controls, self._values, *self._panels)
+        code = self._code([{**self._values, **p} for p in self._panels])
+        stands = _stands(self._controls, self._values, self._panels)
+        return _page_state(self._trainer) | stands | dict(code=code)
+
+    def _told(self) -> dict[str, Any]:
+        from fer_nb.widgets.ask import plans_said
+        return {**self._state(), **plans_said(self._trainer.runs)}
 
     def _changed(self) -> None:
         "The trainer's state has changed: tell the page; at the end draw the still picture."
@@ -206,7 +217,7 @@ class _Telling(Transport):
             if self._closed: return
             t, wire, stills = self._trainer, self._wire, self._stills
             if self._ready and (wire.generation, wire.runs) != (t.generation, t.runs): self._open()
-            self._status = self._state()
+            self._status = self._told()
             self._offer()
             ended = not t.running and (t.done or t.stopped)
             if ended and stills.thread is None: stills.draw(t.runs, self._failed)
@@ -245,17 +256,31 @@ class _Hearing(_Telling):
             self._trainer.error = e
             self._changed()
 
+    def _asked(self, kind, message) -> None:
+        "About one run: what pulls a point, or another schedule."
+        from fer_nb.widgets.ask import answer, draw
+        t, panel = self._trainer, message["panel"]
+        if message["generation"] != t.generation: return
+        run = t.runs[panel]
+        if kind == "ask": t.between(lambda: self.send(answer(run, message)))
+        else:
+            draw(run, message)
+            self._changed()
+
     def _answer(self, kind, message) -> None:
         self._pulse.beat(_event_loop())
         if kind == "ready":
             with self._guard:
-                self._ready, self._snapshot = True, {}
+                self._ready, self._snapshot, self._status = True, {}, self._told()
                 self._open()
         elif kind == "ack":
             self._wire.ack(message["seq"])
             if not self._trainer.running: self._wire.pump()
         elif kind == "restart": self.restart(message.get("panels"), **message.get("values", {}))
         elif kind in ("play", "pause", "step", "stop"): getattr(self, kind)()
+        elif kind in ("ask", "draw"): self._asked(kind, message)
+        elif kind == "film": self.send(dict(type="film"), [to_page(self.runs)])
+        elif kind == "beat": self.send(dict(type="alive"), [])
         if self._away and kind in ("ready", "beat"):
             self._away = False
             if not any(other.running for other in _theatres): self.play()
@@ -270,19 +295,23 @@ class Page(_Hearing, anywidget.AnyWidget):
         controls: what the reader may change
         values: where the controls stand, for all panels
         panels: what a panel has of its own, one dict each
-        config: what the page is told once"""
+        config: what the page is told once
+        code: the Python that makes the runs again, from the settings of every panel"""
     _esm = Path(str(files("fer_nb") / "static" / "theatre.js"))
     _config, _status, _snapshot = (traitlets.Dict().tag(sync=True) for _ in range(3))
 
     def __init__(self, runs: Sequence[Run], build: Callable[[dict, list], Sequence[Run]] | None,
                  controls: Sequence[Control], values: dict[str, Any],
-                 panels: list[dict[str, Any]], config: dict[str, Any]):
+                 panels: list[dict[str, Any]], config: dict[str, Any],
+                 code: Callable[[list[dict]], str] = lambda each: ""):
         self._build, self._controls, self._values, self._panels = build, controls, values, panels
-        self._ready, self._away, self._closed = False, False, False
+        self._ready, self._away, self._closed, self._code = False, False, False, code
         self._snapped = -float("inf") # when the last snapshot was left, in seconds
         self._guard, self._stills = threading.RLock(), Stills()
         self._wire = Wire(lambda message, blocks: self.send(message, blocks))
         self._pulse = Pulse(cells=_cells_run)
         self._trainer = Trainer(runs, self._changed, self._after)
-        super().__init__(_config=dict(config, palette=PALETTE), _status=self._state())
+        first = _stands(controls, values, panels)
+        told = dict(config, palette=PALETTE, first=first)
+        super().__init__(_config=told, _status=self._state())
         self.on_msg(self._hear)

@@ -14,7 +14,8 @@ from IPython.display import display
 
 from ..checks import need, truth, whole
 from ..embeddings import Run
-from .controls import Control, panel_settings
+from .controls import (Control, Surprise, known_controls, known_surprises,
+                                     panel_settings)
 from .page import Page, _theatres
 
 # %% auto #0
@@ -36,7 +37,9 @@ class Theatre(Page):
         build: makes new runs from shared values and a list of each panel's own; None: no restart
         controls: Slider and Choice objects
         values: the shared settings
-        panels: the settings in which the panels differ, a dict each"""
+        panels: the settings in which the panels differ, a dict each
+        surprises: settings that break, and why
+        code: the Python that makes the runs again, from the settings of every panel"""
     def __init__(
         self,
         runs: Sequence[Run],
@@ -44,6 +47,8 @@ class Theatre(Page):
         controls: Sequence[Control] = (),
         values: dict[str, Any] | None = None,
         panels: Sequence[dict[str, Any]] = (),
+        surprises: Sequence[Surprise] = (),
+        code: Callable[[list[dict]], str] = lambda each: "",
     ):
         self._cell = _request()
         each = [dict(p) for p in panels]
@@ -51,8 +56,9 @@ class Theatre(Page):
         said = [dict(asdict(c), kind=type(c).__name__.lower(),
                      scope="panel" if c.name in own else "shared") for c in controls]
         live = build is not None or not all(run.done for run in runs)
-        config = dict(live=live, restartable=build is not None, controls=said)
-        super().__init__(runs, build, controls, values or {}, each, config)
+        told = [asdict(s) for s in known_surprises(known_controls(controls), surprises)]
+        config = dict(live=live, restartable=build is not None, controls=said, surprises=told)
+        super().__init__(runs, build, controls, values or {}, each, config, code)
         cell, request = self._cell
         for other in list(_theatres): # the same cell ran before: its theatre is gone from the page
             there, then = other._cell
@@ -104,11 +110,18 @@ def _checked_runs(made: Sequence[Run]) -> list[Run]:
         need(isinstance(run, Run), "source", "a function that returns a Run", repr(run))
     return list(made)
 
-def _staged(source, panels, controls, settings, play) -> Theatre:
+def _calls(source: Callable, each: Sequence[dict]) -> str:
+    "The calls of `source` that make the runs again, one per panel."
+    name = getattr(source, "__name__", "source")
+    made = [f"{name}({', '.join(f'{n}={v!r}' for n, v in given.items())})" for given in each]
+    return "\n".join(f"{call}.finish()" for call in made)
+
+def _staged(source, panels, controls, settings, play, surprises=(), code=None) -> Theatre:
     "A theatre over runs that `source` makes, one per panel."
     shared, panels = panel_settings(source, panels, controls, settings)
     def build(values, each): return _checked_runs([source(**{**values, **p}) for p in each])
-    made = Theatre(build(shared, panels), build, tuple(controls), shared, panels)
+    made = Theatre(build(shared, panels), build, tuple(controls), shared, panels, surprises,
+                   code or (lambda each: _calls(source, each)))
     if play: made.play()
     return made
 
@@ -127,6 +140,8 @@ def race(
     controls: Sequence[Control] = (), # one named in a panel's dict stands in every panel
     *,
     play: bool = True, # begin to train at once
+    surprises: Sequence[Surprise] = (), # settings that break, for whoever wants to see it
+    code: Callable[[list[dict]], str] | None = None, # settings of every panel → Python; None: calls
     **settings: Any, # arguments of the function that all panels share
 ) -> Theatre:
     """Show up to four trainings side by side; they advance one step each, in turn.
@@ -138,7 +153,7 @@ def race(
         dicts = isinstance(panels, (list, tuple)) and all(isinstance(p, dict) for p in panels)
         few = dicts and 1 <= len(panels) <= 4
         need(few, "panels", "a list of one to four dicts", repr(panels))
-        return _staged(source, panels, controls, settings, play)
+        return _staged(source, panels, controls, settings, play, surprises, code)
     shown = list(source) if isinstance(source, (list, tuple)) else [source]
     runs = [r for r in shown if isinstance(r, Run)]
     known = 1 <= len(runs) <= 4 and len(runs) == len(shown)

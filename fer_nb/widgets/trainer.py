@@ -75,6 +75,7 @@ class _Thread(Turns):
     ):
         self.changed, self.after, self._lock = changed, after, threading.RLock()
         self._thread, self._busy, self._halt = None, False, threading.Event()
+        self._errands: list[Callable[[], object]] = [] # to be run between two steps
         super().__init__(runs)
 
     @property
@@ -90,13 +91,28 @@ class _Thread(Turns):
             if build is not None: self._replace(build())
             goals = [len(run) + 1 if one_frame else math.inf for run in self.runs]
             self.changed()
-            while not halt.is_set() and self._round(halt, goals, self.changed): self.after()
+            while not halt.is_set() and self._round(halt, goals, self.changed):
+                self._run_errands()
+                self.after()
         except Exception as e: self.error = e
         with self._lock:
             if self._thread is threading.current_thread(): # else another has taken over
                 self._busy = False
                 if self.stopped: self._finish()
+                self._run_errands()
         self.changed()
+
+    def between(
+        self,
+        errand: Callable[[], object], # looks at a run; must not raise
+    ) -> None:
+        "Run it between two steps: by the thread while that trains, here and now when none does."
+        with self._lock:
+            self._errands.append(errand)
+            if not self._busy: self._run_errands()
+
+    def _run_errands(self) -> None:
+        while self._errands: self._errands.pop(0)()
 
     def join(
         self,

@@ -5,6 +5,8 @@ const ICONS = {
   play: "M4 2.5v11l9-5.5z",
   pause: "M4 2.5h3v11H4zM9 2.5h3v11H9z",
   step: "M3 2.5v11l7-5.5zM11 2.5h2v11h-2z",
+  full: "M2 2h5v2H4v3H2zM9 2h5v5h-2V4H9zM2 9h2v3h3v2H2zM12 9h2v5H9v-2h3z",
+  drawer: "M2 4h7v2H2zM10 2h2v6h-2zM13 4h1v2h-1zM2 10h2v2H2zM5 8h2v6H5zM8 10h6v2H8z",
   stop: "M3.5 3.5h9v9h-9z",
   restart:
     "M8 3a5 5 0 1 0 4.9 6h-1.8A3.3 3.3 0 1 1 8 4.7c.9 0 1.7.4 2.300 1" +

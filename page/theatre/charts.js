@@ -80,23 +80,39 @@ export function curveNames(run) {
   return { names: ["total"], title: names.find((name) => name !== "total") };
 }
 
-/**
- * Range and scale of the losses; null where there is no finite one.
- * @param {Run} run
- * @param {string[]} names
- */
-export function lossRange(run, names) {
+/** All finite losses lie between these; none: null. @param {Run} run @param {string[]} names */
+function lossEnds(run, names) {
   let lo = Infinity,
-    hi = -Infinity;
+    hi = -Infinity,
+    least = Infinity; // above 0
   for (const f of run.frames)
     for (const name of names) {
       const v = f.losses[name];
       if (!finite(v)) continue;
       lo = Math.min(lo, v);
       hi = Math.max(hi, v);
+      if (v > 0) least = Math.min(least, v);
     }
-  if (!(hi > -Infinity)) return null;
-  if (lo > 0 && hi / lo > 20) return { lo: lo / 1.2, hi: hi * 1.2, log: true };
+  return hi > -Infinity ? { lo, hi, least } : null;
+}
+
+/** Whether a log scale shows more of these losses. @param {Run} run */
+export function wantsLog(run) {
+  const ends = lossEnds(run, curveNames(run).names);
+  return Boolean(ends && ends.lo > 0 && ends.hi / ends.lo > 20);
+}
+
+/**
+ * The range of the axis; null where there is no finite loss.
+ * @param {Run} run
+ * @param {string[]} names
+ * @param {boolean} log
+ */
+export function lossRange(run, names, log) {
+  const ends = lossEnds(run, names);
+  if (!ends) return null;
+  let { lo, hi } = ends;
+  if (log && hi > 0) return { lo: Math.max(ends.least, hi / 1e6) / 1.2, hi: hi * 1.2, log };
   const room = (hi - lo || Math.abs(hi) || 1) * 0.06;
   hi += room;
   return { lo: lo >= 0 && lo < hi * 0.3 ? 0 : lo - room, hi, log: false };
@@ -111,15 +127,16 @@ export function lossRange(run, names) {
  * @param {number} pos where the player is, in frames
  * @param {Theme} theme
  * @param {string} font
+ * @param {boolean} logarithmic
  */
-export function drawCurves(ctx, w, h, run, pos, theme, font) {
+export function drawCurves(ctx, w, h, run, pos, theme, font, logarithmic) {
   const left = 40,
     right = 62,
     top = 8,
     bottom = h - 27,
     frames = run.frames;
   const { names, title } = curveNames(run),
-    range = lossRange(run, names);
+    range = lossRange(run, names, logarithmic);
   const last = Math.max(run.total, frames[frames.length - 1].step, 1);
   const X = (step) => left + ((w - left - right) * step) / last;
   ctx.clearRect(0, 0, w, h);

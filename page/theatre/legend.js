@@ -1,6 +1,7 @@
 // The classes above the pictures: a click hides or shows one, in all panels.
 import { h } from "../dom.js";
 import { css, rgb } from "../numbers.js";
+import { DOMAIN_MARKS } from "./mirror_shapes.js";
 import { MARK } from "./theme.js";
 
 export class Legend {
@@ -15,12 +16,15 @@ export class Legend {
   }
   /** Anew only for other classes. @param {import("./run.js").Run | undefined} run */
   build(run) {
-    const key = run && JSON.stringify([run.names, [...run.minority]]);
+    const key = run && JSON.stringify([run.names, [...run.minority], run.domainNames]);
     if (!run || key === this.key) return;
     this.key = key;
     this.hidden = new Uint8Array(256);
     this.chips = run.names.map((name, k) => this.chip(name, k, run.minority.has(k)));
     this.el.replaceChildren(...this.chips);
+    run.domainNames.forEach((name, d) =>
+      this.el.append(h("span", { class: "fnb-domain", text: `${DOMAIN_MARKS[d]} ${name}` })),
+    );
     if (run.minority.size)
       this.el.append(h("span", { class: "fnb-note", text: `${MARK} few training samples` }));
   }

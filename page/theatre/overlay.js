@@ -1,11 +1,13 @@
 // Lines and letters over the points: tick labels, trails, centers.
 import { css, luminance, short } from "../numbers.js";
 import { shortName } from "./charts.js";
+import { declutter } from "./declutter.js";
 import { MARK } from "./theme.js";
 
 const TRAIL = 40; // frames a center's trail reaches back
 const PARTS = 4; // of a trail, each stronger than the one before
 const RADIUS = 8; // px, of a center
+const ASIDE = 3; // px: a label so far from its center gets a line to it
 
 /** @typedef {CanvasRenderingContext2D} Context */
 /** @typedef {import("./run.js").Run} Run @typedef {import("./readouts.js").State} State */
@@ -87,26 +89,34 @@ export function drawTrails(ctx, { X, Y }, look, run, state, i, hidden) {
 }
 
 /**
- * Centers are filled; where the loss has none, class means are drawn hollow.
+ * Centers are filled; where the loss has none, class means are drawn hollow. What lies together is
+ * drawn a little aside.
  * @param {Context} ctx
  * @param {Stage} stage
  * @param {Look} look
  * @param {Run} run
  * @param {State} state
  * @param {ArrayLike<number>} hidden
+ * @param {ReturnType<typeof declutter>} before the labels of the picture before
  */
-export function drawMarks(ctx, { X, Y }, look, run, state, hidden) {
+export function drawMarks(ctx, { X, Y }, look, run, state, hidden, before) {
   const { theme, colors } = look,
     solid = Boolean(state.centers),
     r = RADIUS;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   ctx.font = look.bold;
+  const places = Array.from({ length: run.k }, (_, k) => {
+    const at = { x: X(state.marks[2 * k]), y: Y(state.marks[2 * k + 1]) };
+    return hidden[k] || !Number.isFinite(at.x + at.y) ? null : at;
+  });
+  const labels = declutter(places, 2 * r + 1, before);
+  labels.forEach((l, k) => l && drawAside(ctx, l, look.darker[k]));
   for (let k = 0; k < run.k; k++) {
-    const x = X(state.marks[2 * k]),
-      y = Y(state.marks[2 * k + 1]),
+    if (!labels[k]) continue;
+    const x = labels[k].x + labels[k].dx,
+      y = labels[k].y + labels[k].dy,
       c = colors[k];
-    if (hidden[k] || !Number.isFinite(x + y)) continue;
     ctx.beginPath();
     ctx.arc(x, y, r, 0, 7);
     ctx.fillStyle = css(solid ? c : theme.stage, solid ? 1 : 0.88);
@@ -120,6 +130,21 @@ export function drawMarks(ctx, { X, Y }, look, run, state, hidden) {
     ctx.fillStyle = theme.ink;
     write(ctx, css(theme.stage, 0.9), MARK, x + r + 3, y - 5);
   }
+  return labels;
+}
+
+/** From a label that stands aside to its center. */
+function drawAside(ctx, { x, y, dx, dy }, color) {
+  if (Math.hypot(dx, dy) < ASIDE) return;
+  ctx.strokeStyle = ctx.fillStyle = css(color);
+  ctx.lineWidth = 1.5;
+  ctx.beginPath();
+  ctx.moveTo(x, y);
+  ctx.lineTo(x + dx, y + dy);
+  ctx.stroke();
+  ctx.beginPath();
+  ctx.arc(x, y, 2.5, 0, 7);
+  ctx.fill();
 }
 
 /**
@@ -128,11 +153,9 @@ export function drawMarks(ctx, { X, Y }, look, run, state, hidden) {
  * @param {Stage} stage
  * @param {Look} look
  * @param {State} state
- * @param {string} readout
  */
-export function drawNote(ctx, { W }, look, state, readout) {
-  const kind = state.centers ? "● centers" : "○ class means";
-  const note = readout === "center" && !state.centers ? "no centers, so no regions" : kind;
+export function drawNote(ctx, { W }, look, state) {
+  const note = state.centers ? "● centers" : "○ class means";
   ctx.font = look.font;
   ctx.textAlign = "right";
   ctx.fillStyle = look.theme.muted;

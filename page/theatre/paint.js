@@ -1,5 +1,6 @@
 // Pixels: the camera, decision regions, the grid and the points.
 import { blend, clamp, pack } from "../numbers.js";
+import { SHAPE_REACH, radiusIn } from "./mirror_shapes.js";
 
 /** @typedef {import("./run.js").Run} Run @typedef {import("./run.js").Frame} Frame */
 /** @typedef {import("../numbers.js").Color} Color */
@@ -19,6 +20,13 @@ export function camera(box, w, h, pad) {
     s = Math.min(sx, sy);
   return { s, x: w / 2 - (s * (box[0] + box[1])) / 2, y: h / 2 + (s * (box[2] + box[3])) / 2 };
 }
+
+/**
+ * What holds all of the boxes.
+ * @param {number[][]} boxes
+ */
+export const around = (boxes) =>
+  boxes[0].map((_, i) => (i % 2 ? Math.max : Math.min)(...boxes.map((b) => b[i])));
 
 /**
  * Colors each pixel by its highest score, row by row along the upper envelope of the lines: exact
@@ -84,8 +92,8 @@ export function gridLine(pixels, w, h, p, vertical, color, solid) {
 }
 
 /**
- * One small anti-aliased disc per class and half-pixel phase, ready to be blended in; rare classes
- * get a ring.
+ * One small anti-aliased disc, or the domain's own shape, per domain, class and half-pixel phase,
+ * ready to be blended in; rare classes get a ring.
  * @param {Run} run
  * @param {Color[]} colors
  * @param {Color} ring
@@ -94,7 +102,9 @@ export function gridLine(pixels, w, h, p, vertical, color, solid) {
  * @param {number} width of the picture
  */
 export function makeStamps(run, colors, ring, radius, alpha, width) {
-  const reach = Math.ceil(radius * 1.35 + 1.2),
+  const shapes = run.domainNames?.length || 1,
+    tip = shapes > 1 ? SHAPE_REACH : 1;
+  const reach = Math.ceil(radius * tip * 1.35 + 1.2),
     side = 2 * reach + 1;
   const offset = [],
     keep = [],
@@ -103,14 +113,15 @@ export function makeStamps(run, colors, ring, radius, alpha, width) {
     start = [];
   const cover = (d, r) => clamp(r - d + 0.5, 0, 1);
   const rim = clamp((1200 / run.n) ** 0.4, 0.35, 1); // among many a full ring would drown the color
-  for (let k = 0; k < run.k; k++)
+  for (let kind = 0; kind < shapes * run.k; kind++)
     for (let phase = 0; phase < 4; phase++) {
-      const rare = run.minority.has(k),
+      const k = kind % run.k,
+        rare = run.minority.has(k),
         r = rare ? radius * 1.3 : radius;
       start.push(offset.length);
       for (let y = -reach; y < side - reach; y++)
         for (let x = -reach; x < side - reach; x++) {
-          const d = Math.hypot(x - (phase & 1) / 2, y - (phase >> 1) / 2);
+          const d = radiusIn((kind - k) / run.k, x - (phase & 1) / 2, y - (phase >> 1) / 2);
           const a = Math.round(256 * alpha * cover(d, r));
           if (a < 4) continue;
           const inner = cover(d, r - Math.max(1, 0.36 * radius));
@@ -147,7 +158,7 @@ export function makeStamps(run, colors, ring, radius, alpha, width) {
  */
 export function splat(pixels, w, h, run, a, b, t, cam, stamps, hidden) {
   const { start, offset, keep, red, green, reach } = stamps,
-    { order, labels } = run;
+    { order, labels, domains, k } = run;
   const ua = a.xy,
     ub = b.xy;
   const fa = ((1 - t) * a.scale * cam.s) / 32767,
@@ -162,7 +173,7 @@ export function splat(pixels, w, h, run, a, b, t, cam, stamps, hidden) {
       y = y2 >> 1;
     if (x < reach || y < reach || x >= w - reach || y >= h - reach) continue;
     const at = y * w + x,
-      s = label * 4 + (x2 & 1) + 2 * (y2 & 1);
+      s = ((domains ? domains[i] * k : 0) + label) * 4 + (x2 & 1) + 2 * (y2 & 1);
     for (let m = start[s], end = start[s + 1]; m < end; m++) {
       const p = at + offset[m],
         d = pixels[p],
@@ -179,6 +190,7 @@ export function splat(pixels, w, h, run, a, b, t, cam, stamps, hidden) {
  * @param {number} dpr
  */
 export function fitCanvas(canvas, dpr) {
+  if (!canvas.clientWidth) return false; // out of the page for now: as it was
   const w = Math.max(1, Math.round(canvas.clientWidth * dpr));
   const h = Math.max(1, Math.round(canvas.clientHeight * dpr));
   if (canvas.width === w && canvas.height === h) return false;

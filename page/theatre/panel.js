@@ -3,8 +3,10 @@ import { h, setText } from "../dom.js";
 import { blend, clamp, mean, mix, pack, percent, short, ticks, whole } from "../numbers.js";
 import { drawBars, drawCurves } from "./charts.js";
 import { drawAxes, drawMarks, drawNote, drawRing, drawTrails } from "./overlay.js";
-import { camera, fillRegions, fitCanvas, gridLine, makeStamps, splat } from "./paint.js";
-import { lerpFrame, nearestRecall, scores } from "./readouts.js";
+import { Ask } from "./ask.js";
+import { Mirror } from "./mirror.js";
+import { around, camera, fillRegions, fitCanvas, gridLine, makeStamps, splat } from "./paint.js";
+import { lerpFrame, readBy, recallBy, scores } from "./readouts.js";
 import { MARK } from "./theme.js";
 import { Tip } from "./tip.js";
 
@@ -25,9 +27,14 @@ export class Panel {
     this.mouse = null; // px
     this.point = -1; // the one under the mouse
     this.tip = new Tip();
+    this.labels = []; // of the centers, where they were drawn last
     this.buildStage();
     this.buildCharts();
-    const head = h("header", { class: "fnb-head" }, this.title, this.choices, this.step);
+    const head = h("header", { class: "fnb-head" }, this.title, this.step, this.choices);
+    this.mirror = new Mirror(this);
+    this.ask = new Ask(this);
+    this.side.prepend(this.mirror.tabs);
+    this.side.append(this.mirror.el, this.ask.el);
     const body = h("div", { class: "fnb-body" }, this.stage, this.side);
     this.el = h("section", { class: "fnb-panel" }, head, body);
     view.sizes.observe(this.stage);
@@ -37,10 +44,15 @@ export class Panel {
     this.title = h("h3", { class: "fnb-title" });
     this.step = h("span", { class: "fnb-step" });
     this.choices = h("div", { class: "fnb-choices" });
-    this.points = h("canvas", { class: "fnb-points", role: "img" });
-    this.overlay = h("canvas", { class: "fnb-overlay", "aria-hidden": "true" });
+    const square = { width: 300, height: 300 }; // until it is laid out
+    this.points = h("canvas", { class: "fnb-points", role: "img", ...square });
+    this.overlay = h("canvas", { class: "fnb-overlay", "aria-hidden": "true", ...square });
     this.message = h("div", { class: "fnb-message", text: "waiting for the first frame …" });
-    const mouse = { onpointermove: (e) => this.hover(e), onpointerleave: () => this.unhover() };
+    const mouse = {
+      onpointermove: (e) => this.hover(e),
+      onpointerleave: () => this.unhover(),
+      onclick: () => this.ask.click(),
+    };
     this.stage = h(
       "div",
       { class: "fnb-stage", ...mouse },
@@ -63,21 +75,30 @@ export class Panel {
       onpointermove: (e) => e.buttons && this.seek(e),
     };
     this.figures = h("span", { class: "fnb-figures" });
-    this.recallTitle = h("span", { text: "Recall per class, %" });
+    this.recallTitle = h("span", { text: "Recall per class" });
     this.lossTitle = h("span", { text: "Loss" });
+    const onclick = () => this.view.chooseLoss();
+    this.kind = h("button", { type: "button", class: "fnb-link", text: "log scale", onclick });
     this.bars = h("canvas", { class: "fnb-bars", role: "img" });
     this.curves = h("canvas", { class: "fnb-curves", role: "img", ...mouse });
     this.side = h(
       "div",
       { class: "fnb-side" },
       chart([this.recallTitle, this.figures], "", this.bars),
-      chart([this.lossTitle], " fnb-tall", this.curves),
+      chart([this.lossTitle, this.kind], " fnb-tall", this.curves),
     );
   }
   remove() {
     this.view.sizes.unobserve(this.stage);
     this.view.sizes.unobserve(this.side);
     this.el.remove();
+  }
+  /** How much of the theatre's height is this panel's picture and charts. */
+  get drawn() {
+    const tall = (e) => e.offsetHeight;
+    if (this.view.el.dataset.beside === "true") return tall(this.stage.parentElement);
+    const charts = tall(this.bars.parentElement) + tall(this.curves.parentElement);
+    return tall(this.stage) + (this.mirror.drawn || charts);
   }
   get run() {
     return this.view.store.runs[this.index];
@@ -139,21 +160,32 @@ export class Panel {
   }
 
   // --- one picture
-  /** @param {number} pos in frames */
-  draw(pos) {
-    const { view, run } = this,
-      frames = run ? run.frames : [];
-    if (!frames.length) return;
-    const last = frames.length - 1,
-      i = Math.min(Math.floor(pos), last),
-      t = i === last ? 0 : pos - i;
-    const a = frames[i],
-      b = frames[Math.min(i + 1, last)],
-      state = lerpFrame(a, b, t);
+  /** Between which frames the player is; null without one. @param {number} pos in frames */
+  moment(pos) {
+    const frames = this.run?.frames || [],
+      last = frames.length - 1;
+    if (last < 0) return null;
+    const i = Math.min(Math.floor(pos), last),
+      t = i === last ? 0 : pos - i,
+      a = frames[i],
+      b = frames[Math.min(i + 1, last)];
+    return { a, b, t, i, state: lerpFrame(a, b, t) };
+  }
+  /**
+   * @param {number} pos in frames
+   * @param {ReturnType<Panel["moment"]>} moment
+   * @param {number[][]} boxes of all panels, if they share one scale
+   */
+  draw(pos, moment, boxes) {
+    const { view, run } = this;
+    if (!moment) return;
+    const { a, b, t, i, state } = moment;
     this.prepare();
     const { width: w, height: tall } = this.points;
-    const cam = camera(state.box, w, tall, MARGIN * view.look.dpr),
+    const box = boxes.length ? around(boxes) : state.box,
+      cam = camera(box, w, tall, MARGIN * view.look.dpr),
       now = { a, b, t, i, state, cam };
+    this.by = readBy(state, view.readout, run);
     this.paintField(state, cam, w, tall);
     splat(this.pixels, w, tall, run, a, b, t, cam, this.stamps, view.legend.hidden);
     this.ctx.putImageData(this.image, 0, 0);
@@ -174,7 +206,7 @@ export class Panel {
       this.pixels = new Uint32Array(this.image.data.buffer);
       this.stamps = null;
     }
-    const key = view.look.key + run.n + run.k;
+    const key = `${view.look.key} ${run.n} ${run.k} ${run.domainNames.length}`;
     if (this.stamps && this.stampsFor === key) return;
     const crowd = clamp(3.3 * (500 / run.n) ** 0.23, 1, 3.6); // px: smaller among many
     const radius = crowd * clamp(w / dpr / 420, 0.8, 1.15) * dpr;
@@ -186,7 +218,7 @@ export class Panel {
     // background: decision regions and grid
     const { view, run, pixels } = this,
       { theme, colors, dpr } = view.look;
-    const lines = view.readout === "off" ? null : scores(state, view.readout, run.k);
+    const lines = scores(state, this.by.kind, run);
     const tints = colors.map((c) => pack(blend(theme.stage, c, theme.tint)));
     if (lines) fillRegions(pixels, w, tall, cam, lines, tints);
     else pixels.fill(pack(theme.stage));
@@ -217,8 +249,9 @@ export class Panel {
     ctx.clearRect(0, 0, stage.W, stage.H);
     drawAxes(ctx, stage, look, this.ticks);
     if (view.trails) drawTrails(ctx, stage, look, run, state, now.i, hidden);
-    drawMarks(ctx, stage, look, run, state, hidden);
-    drawNote(ctx, { ...stage, W: this.points.clientWidth }, look, state, view.readout);
+    this.labels = drawMarks(ctx, stage, look, run, state, hidden, this.labels);
+    drawNote(ctx, { ...stage, W: this.points.clientWidth }, look, state);
+    this.ask.paint(ctx, now, stage);
     this.paintPoint(ctx, now, stage);
   }
   paintPoint(ctx, now, { W, H }) {
@@ -242,21 +275,24 @@ export class Panel {
   paintCharts(state, frame, pos) {
     const { view, run } = this,
       { theme, dpr, colors, font } = view.look;
-    const nearest = view.readout === "center" && frame.centers?.every(Number.isFinite);
-    const now = nearest ? (frame.near ??= nearestRecall(run, frame)) : [...(frame.recall || [])];
-    const bars = nearest ? now : [...(state.recall || [])];
+    const { kind, name } = this.by,
+      now = recallBy(run, frame, kind);
+    const bars = kind === "head" || kind === "off" ? [...(state.recall || [])] : now;
     const fit = (canvas) => {
       fitCanvas(canvas, dpr);
       const ctx = canvas.getContext("2d");
       ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
       return [ctx, canvas.clientWidth, canvas.clientHeight];
     };
+    this.mirror.draw(run.frames.indexOf(frame));
+    if (!this.bars.clientWidth) return this.sayFigures(frame, now); // not seen for now
     const [ctx, w, tall] = fit(this.bars);
     drawBars(ctx, w, tall, run, bars, colors, theme, font);
     const [curves, width, height] = fit(this.curves);
-    this.map = drawCurves(curves, width, height, run, pos, theme, font);
+    this.map = drawCurves(curves, width, height, run, pos, theme, font, view.logLoss);
     setText(this.lossTitle, this.map.log ? "Loss (log scale)" : "Loss");
-    setText(this.recallTitle, nearest ? "Recall by nearest center, %" : "Recall per class, %");
+    setText(this.kind, view.logLoss ? "linear scale" : "log scale");
+    setText(this.recallTitle, `Recall by ${name}`);
     this.sayFigures(frame, now);
   }
   sayFigures(frame, recall) {
@@ -266,7 +302,8 @@ export class Panel {
       rare = percent(mean(few)),
       step = whole(frame.step);
     const of = run.total ? ` / ${whole(run.total)}` : "";
-    const also = few.length ? ` · minority${MARK} ${rare}` : "";
+    const word = this.points.clientWidth < 330 ? "" : "minority";
+    const also = few.length ? ` · ${word}${MARK} ${rare}` : "";
     setText(this.figures, `mean ${all}${also}`);
     setText(this.step, `step ${step}${of} · epoch ${frame.epoch}`);
     this.summary = `${run.name || "run"} at step ${step}: mean recall ${all}`;
@@ -296,5 +333,6 @@ export class Panel {
     this.message.classList.toggle("over", some);
     this.message.setAttribute("role", error ? "alert" : "status");
     this.image = null;
+    this.mirror.refresh();
   }
 }

@@ -1,11 +1,19 @@
-// What a frame says about a point: by its linear head or by the nearest center. Both are linear in
-// the position.
+// What a frame says about a point: by its linear head, without the prior of the training set, too,
+// or by the nearest center. All are linear in the position.
 import { mix } from "../numbers.js";
 
 /** @typedef {import("./run.js").Run} Run @typedef {import("./run.js").Frame} Frame */
-/** @typedef {"head" | "center" | "off"} Readout */
+/** @typedef {"head" | "prior" | "center" | "off"} Readout */
 /** @typedef {[number, number, number]} Line score = line[0] x + line[1] y + line[2] */
 /** @typedef {Pick<Frame, "marks" | "centers" | "head" | "bias" | "recall" | "box">} State */
+
+/** @type {Record<Readout, string>} */
+export const READOUTS = {
+  head: "linear head",
+  prior: "linear head, prior-adjusted",
+  center: "nearest center",
+  off: "off",
+};
 
 /**
  * Centers, head and range between two frames.
@@ -26,22 +34,52 @@ export function lerpFrame(a, b, t) {
   };
 }
 
+const allFinite = (source) => Boolean(source) && source.every(Number.isFinite);
+const NOWHERE = /** @type {Line} */ ([0, 0, -Infinity]); // a class without points
+
 /**
- * One line per class; null without (finite) centers or head.
+ * One line per class; null without a (finite) source. The nearest center of a loss without centers
+ * is the nearest class mean; the prior-adjusted head needs the training images per class.
  * @param {State} state
  * @param {Readout} kind
- * @param {number} k
+ * @param {Pick<Run, "k" | "counts">} run
  * @returns {Line[] | null}
  */
-export function scores(state, kind, k) {
-  const source = kind === "center" ? state.centers : state.head;
-  if (!source || !source.every(Number.isFinite)) return null;
-  return Array.from({ length: k }, (_, j) => {
+export function scores(state, kind, run) {
+  const center = kind === "center",
+    means = center && !state.centers,
+    source = means ? state.marks : center ? state.centers : state.head;
+  const there = means ? source?.some(Number.isFinite) : allFinite(source);
+  if (kind === "off" || !there || (kind === "prior" && !run.counts)) return null;
+  return Array.from({ length: run.k }, (_, j) => {
     const x = source[2 * j],
       y = source[2 * j + 1];
-    if (kind === "center") return [2 * x, 2 * y, -(x * x + y * y)];
-    return [x, y, state.bias ? state.bias[j] : 0];
+    if (means && !Number.isFinite(x + y)) return NOWHERE;
+    if (center) return [2 * x, 2 * y, -(x * x + y * y)];
+    const often = kind === "prior" ? Math.log(run.counts[j]) : 0;
+    return [x, y, (state.bias ? state.bias[j] : 0) - often];
   });
+}
+
+/**
+ * What a panel is read out by, and its name: where the wish cannot be met, by what instead.
+ * @param {State} state
+ * @param {Readout} wish
+ * @param {Run} run
+ * @returns {{kind: Readout, name: string}}
+ */
+export function readBy(state, wish, run) {
+  if (wish === "center") {
+    const own = allFinite(state.centers);
+    if (own || !state.centers)
+      return { kind: "center", name: own ? READOUTS.center : "nearest class mean" };
+    return { kind: "head", name: "linear head (no finite center)" };
+  }
+  const head = state.head ? READOUTS.head : "the network";
+  if (wish !== "prior") return { kind: wish, name: head };
+  if (state.head && run.counts) return { kind: "prior", name: "prior-adjusted head" };
+  const lacks = state.head ? "class counts unknown" : "no linear head";
+  return { kind: "head", name: `${head} (${lacks})` };
 }
 
 /** The class of the highest score. @param {Line[]} lines @param {number} x @param {number} y */
@@ -59,14 +97,22 @@ export function predict(lines, x, y) {
 }
 
 /**
- * Recall of every class, if each point is given to the nearest center.
+ * Recall of every class by a readout; as recorded for the network's own.
  * @param {Run} run
  * @param {Frame} frame
+ * @param {Readout} kind
+ * @returns {number[]}
  */
-export function nearestRecall(run, frame) {
-  const lines = scores(frame, "center", run.k),
-    s = frame.scale / 32767;
-  const right = new Float32Array(run.k),
+export function recallBy(run, frame, kind) {
+  if (kind !== "prior" && kind !== "center") return [...(frame.recall || [])];
+  frame.read ??= {};
+  return (frame.read[kind] ??= countRight(run, frame, scores(frame, kind, run)));
+}
+
+/** @param {Run} run @param {Frame} frame @param {Line[]} lines */
+function countRight(run, frame, lines) {
+  const s = frame.scale / 32767,
+    right = new Float32Array(run.k),
     count = new Float32Array(run.k);
   for (let i = 0; i < run.n; i++) {
     const y = run.labels[i];

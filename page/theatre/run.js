@@ -1,5 +1,6 @@
 // One recorded training as the page keeps it, and how it is read from a file or from messages.
 import { mix } from "../numbers.js";
+import { besideFrame, besideInFile, besideRun } from "./mirror_data.js";
 
 /**
  * @typedef {Object} Frame
@@ -15,7 +16,9 @@ import { mix } from "../numbers.js";
  * @property {number | null} grad
  * @property {Float32Array} [marks] centers, or class means where the loss has none
  * @property {number[]} [box] what the camera shows: x0, x1, y0, y1
- * @property {number[]} [near] recall by the nearest center, once it was asked for
+ * @property {Record<string, number | null>} curves beside the losses
+ * @property {import("./mirror_data.js").Finding[]} findings that appeared with it
+ * @property {Record<string, number[]>} [read] recall by other readouts, once they were asked for
  */
 /**
  * @typedef {Object} Run
@@ -23,6 +26,7 @@ import { mix } from "../numbers.js";
  * @property {string[]} names of the classes
  * @property {Set<number>} minority classes with few training samples
  * @property {number} k classes
+ * @property {number[] | null} counts training samples per class, if they are known
  * @property {number} n points
  * @property {number} total steps of the training
  * @property {Uint8Array} labels
@@ -30,6 +34,8 @@ import { mix } from "../numbers.js";
  * @property {Int32Array} order in which the points are painted
  * @property {Frame[]} frames
  * @property {string[]} lossNames
+ * @property {Uint8Array | null} domains of the points
+ * @property {string[]} domainNames
  * @property {string} [error]
  */
 
@@ -41,6 +47,7 @@ export function makeRun(meta, labels, images) {
     names: meta.class_names,
     minority,
     k: meta.k,
+    counts: meta.counts?.length === meta.k ? meta.counts : null,
     n: labels.length,
     total: meta.total || 0,
     labels,
@@ -48,6 +55,7 @@ export function makeRun(meta, labels, images) {
     order: paintOrder(labels, minority),
     frames: [],
     lossNames: [],
+    ...besideRun(meta),
   };
 }
 
@@ -186,6 +194,7 @@ export async function decodeRun(data) {
       recall: floats(data.recall[f]),
       grad: data.grad_norm[f],
       losses: Object.fromEntries(losses),
+      ...besideInFile(data, f),
     });
   }
   return run;
@@ -243,5 +252,6 @@ export function frameOf(run, info, buffer) {
     bias,
     recall,
     xy: new Int16Array(bytes, at, 2 * run.n),
+    ...besideFrame(info),
   };
 }

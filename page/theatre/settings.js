@@ -5,7 +5,9 @@ import { short } from "../numbers.js";
 /**
  * @typedef {Object} Control as widgets/controls describes it
  * @property {string} name
- * @property {string} label
+ * @property {string} label in words, and the symbol
+ * @property {string} [help] what it does, which way to turn it
+ * @property {Record<string, any[]>} [used] shown only where another control has one of these values
  * @property {"slider" | "choice"} kind
  * @property {"panel" | "shared"} scope
  * @property {any[]} [options]
@@ -14,8 +16,8 @@ import { short } from "../numbers.js";
  * @property {number} [step]
  */
 /**
- * @typedef {{control: Control, panel: number | null, input: any, get: () => any, set: (v: any) =>
- *   void}} Entry
+ * @typedef {{control: Control, panel: number | null, input: any, el: HTMLElement,
+ *   get: () => any, set: (v: any) => void}} Entry
  */
 
 /**
@@ -69,18 +71,22 @@ export class Settings {
       : h("select", { onchange: show }, ...c.options.map(option));
     const where = panel == null ? c.label : `${c.label}, panel ${panel + 1}`;
     input.setAttribute("aria-label", where);
+    const label = h("span", { class: "fnb-label", text: c.label }),
+      help = c.help && panel == null ? h("small", { text: c.help }) : "";
+    const row = { class: `fnb-control fnb-${c.kind}`, title: c.help || false };
+    const el = h("label", row, label, input, slider ? shown : "", help);
     this.entries.push({
       control: c,
       panel,
       input,
+      el,
       get: () => (slider ? Number(input.value) : c.options[Number(input.value)]),
       set: (v) => {
         input.value = slider ? v : c.options.indexOf(v);
         show();
       },
     });
-    const label = h("span", { text: c.label });
-    return h("label", { class: "fnb-control" }, label, input, slider ? shown : "");
+    return el;
   }
   /** What is running. @param {Entry} e */
   applied(e) {
@@ -92,12 +98,20 @@ export class Settings {
   isDirty(e) {
     return differs(e.control.kind, e.get(), this.applied(e));
   }
-  /** Marks the changed ones; true if there is one. */
+  /** Whether some panel, as the controls stand, has a use for it. @param {Control} control */
+  isUsed({ used }) {
+    const stands = (name) => this.entries.filter((e) => e.control.name === name);
+    return Object.entries(used || {}).every(([name, values]) =>
+      stands(name).some((e) => values.includes(e.get())),
+    );
+  }
+  /** Marks the changed ones and leaves out those without a use; true if there is one. */
   mark() {
     let any = false;
     for (const e of this.entries) {
       const dirty = this.isDirty(e);
-      e.input.parentElement.classList.toggle("dirty", dirty);
+      e.el.classList.toggle("dirty", dirty);
+      e.el.hidden = !this.isUsed(e.control);
       any ||= dirty;
     }
     return any;
@@ -109,6 +123,13 @@ export class Settings {
     this.key = key;
     for (const e of this.entries) {
       const v = this.applied(e);
+      if (v !== undefined) e.set(v);
+    }
+  }
+  /** Puts the controls there. @param {{values: any, panels: any[]}} where */
+  stand({ values, panels }) {
+    for (const e of this.entries) {
+      const v = (e.panel == null ? values : panels[e.panel] || {})[e.control.name];
       if (v !== undefined) e.set(v);
     }
   }

@@ -2,7 +2,8 @@
 import { clamp, mix } from "../numbers.js";
 
 export const ANSWER = 600; // ms the kernel has for an answer, until we say that we wait
-const SILENT = 10_000; // ms without a word from a kernel that trains, until we say so
+const SILENT = 10_000; // ms without an answer of the kernel, until we say so
+const GONE = "The kernel is gone: run the cell again";
 
 /**
  * @typedef {Object} Status what the kernel says (Theatre._state in widgets/theatre)
@@ -14,6 +15,7 @@ const SILENT = 10_000; // ms without a word from a kernel that trains, until we 
  * @property {Record<string, any>} values
  * @property {Record<string, any>[]} panels
  * @property {string[]} [errors]
+ * @property {string} [code] the lines that make these runs
  */
 
 export class Store {
@@ -28,7 +30,8 @@ export class Store {
     /** @type {Set<any>} */
     this.views = new Set();
     this.generation = -1;
-    this.heard = 0; // when the kernel was last heard
+    this.gone = false; // the kernel ended, or another one is there
+    this.unanswered = 0; // when the kernel was first asked since it was last heard
     this.rate = 8; // frames per second as they come, smoothed
     this.arrived = 0; // when the last ones came
     /** @type {(message: any) => void} */
@@ -37,11 +40,11 @@ export class Store {
     this.painted = undefined; // called when what came is on the screen
   }
   get training() {
-    return Boolean(this.config.live && this.status.running);
+    return Boolean(this.config.live && this.status.running && !this.gone);
   }
   get trainable() {
     const { done, stopped } = this.status;
-    return Boolean(this.config.live && !done && !stopped);
+    return Boolean(this.config.live && !done && !stopped && !this.gone);
   }
   /** @param {"runs" | "frames" | "status"} what */
   changed(what) {
@@ -62,7 +65,7 @@ export class Store {
   }
   /** @param {number} now */
   silent(now) {
-    return this.training && this.heard > 0 && now - this.heard > SILENT;
+    return this.unanswered > 0 && now - this.unanswered > SILENT;
   }
 }
 
@@ -75,9 +78,11 @@ export class Store {
  */
 export function statusText(store, now, asked, follow) {
   const { running, error, stopped, done, note } = store.status;
+  if (store.gone) return GONE;
   if (asked != null && now - asked > ANSWER) return "waiting for the kernel …";
   if (!store.config.live) return "";
   if (running && store.silent(now)) return "no news from the kernel";
+  if (store.silent(now)) return "the kernel does not answer: it is busy, or gone";
   if (running) return follow ? "training" : "training, showing an earlier frame";
   if (error) return "stopped by an error";
   if (stopped) return "stopped";

@@ -1,7 +1,7 @@
 // The box beside the mouse: the picture of a point, its label, and what is read out.
 import { h, setText } from "../dom.js";
 import { clamp, pack } from "../numbers.js";
-import { predict, scores } from "./readouts.js";
+import { predict, readBy, scores } from "./readouts.js";
 import { MARK } from "./theme.js";
 
 /** @typedef {import("./run.js").Run} Run */
@@ -27,15 +27,16 @@ export class Tip {
    * @param {{x: number, y: number}} at in the embedding
    */
   say(run, point, state, readout, at) {
-    const kind = readout === "center" && state.centers ? "center" : "head";
-    const lines = scores(state, kind, run.k),
+    const by = readBy(state, readout === "off" ? "head" : readout, run);
+    const lines = scores(state, by.kind, run),
       label = run.labels[point];
     const guess = lines ? predict(lines, at.x, at.y) : -1;
-    const by = kind === "center" ? "nearest center" : "linear head";
     const nameOf = (k) => run.names[k] + (run.minority.has(k) ? MARK : "");
     this.el.style.display = "";
-    setText(this.label, `label ${nameOf(label)}`);
-    setText(this.guess, lines ? `${by}: ${nameOf(guess)} ${guess === label ? "✓" : "✗"}` : "");
+    const where = run.domains ? ` in ${run.domainNames[run.domains[point]]}` : "";
+    setText(this.label, `label ${nameOf(label)}${where}`);
+    const sign = guess === label ? "✓" : "✗";
+    setText(this.guess, lines ? `${by.name}: ${nameOf(guess)} ${sign}` : "");
     this.el.classList.toggle("wrong", guess >= 0 && guess !== label);
     this.draw(run, point);
   }

@@ -1,18 +1,26 @@
 // The whole theatre: panels, transport, legend, settings. Several views may show one store.
 import { h, setText, watchTheme } from "../dom.js";
-import { blend, rgb, whole } from "../numbers.js";
-import { button, relabel } from "./buttons.js";
+import { blend, rgb } from "../numbers.js";
+import { Bar } from "./bar.js";
+import { wantsLog } from "./charts.js";
 import { Clock } from "./clock.js";
-import { press } from "./keys.js";
+import { Dock } from "./dock.js";
+import { Drawer } from "./drawer.js";
+import { seenHeight, sizes } from "./fit.js";
+import { press, takesText } from "./keys.js";
 import { Legend } from "./legend.js";
+import { Lesson } from "./lesson.js";
+import { Options } from "./options.js";
 import { Panel } from "./panel.js";
+import { Question } from "./question.js";
 import { newest } from "./run.js";
 import { Settings } from "./settings.js";
-import { ANSWER, statusText } from "./store.js";
+import { ANSWER } from "./store.js";
 import { PALETTE, THEMES } from "./theme.js";
 import STYLE from "./theatre.css";
 
 const LIVE_PAINTS = 30; // a second at most while the kernel trains: it needs the processor more
+const EDGE = 6; // px around the theatre
 
 /**
  * @typedef {Object} Look
@@ -33,6 +41,8 @@ export class View {
     /** @type {import("./readouts.js").Readout} */
     this.readout = "head";
     this.trails = true;
+    this.sameScale = false;
+    this.logLoss = null; // chosen at the first picture, then only by the reader
     this.painted = 0; // pictures so far
     this.distinct = 0; // of them, with another frame than the one before
     this.hovered = null;
@@ -44,11 +54,15 @@ export class View {
     this.legend = new Legend(this.palette, () => this.schedule());
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.abort = new AbortController();
-    this.sizes = new ResizeObserver(() => this.schedule());
+    this.sizes = new ResizeObserver(() => {
+      this.fit();
+      this.schedule();
+    });
     this.seen = true;
     this.sight = new IntersectionObserver(
       ([e]) => {
         this.seen = e.isIntersecting;
+        for (const view of this.store.views) view.dock.show();
         this.schedule();
       },
       { rootMargin: "100px" },
@@ -74,23 +88,28 @@ export class View {
   // --- building
   build() {
     this.panelBox = h("div", { class: "fnb-panels" });
-    this.state = h("span", { class: "fnb-state", role: "status" });
-    this.pending = h("span", { class: "fnb-pending", role: "status" });
     this.error = h("div", { class: "fnb-error", role: "alert" });
-    const bar = this.buildBar();
+    this.question = new Question(() => this.el.focus({ preventScroll: true }));
     this.settings = new Settings(this.store, () => this.chrome());
+    this.options = new Options(this);
+    this.lesson = new Lesson(this);
+    this.drawer = new Drawer(this);
+    this.bar = new Bar(this);
+    this.dock = new Dock(this);
     const about = { tabindex: 0, role: "group", "aria-label": "Embedding theatre" };
-    const keys = { "data-lm-suppress-shortcuts": "true", onkeydown: (e) => this.key(e) };
+    const keys = { onkeydown: (e) => this.key(e), onkeyup: (e) => this.keyUp(e) };
+    this.top = h("div", { class: "fnb-top" }, this.legend.el, this.options.el);
     this.el = h(
       "div",
-      { class: "fnb", ...about, ...keys },
+      { class: "fnb", ...about, "data-lm-suppress-shortcuts": "true", ...keys },
       h("style", { text: STYLE }),
-      h("div", { class: "fnb-top" }, this.legend.el, this.buildOptions()),
+      this.top,
       this.panelBox,
-      bar,
-      h("div", { class: "fnb-foot" }, this.state, this.pending),
-      this.settings.el,
+      this.bar.el,
+      this.bar.foot,
       this.error,
+      this.lesson.el,
+      this.drawer.el,
     );
     this.el.theatre = {
       state: () => this.report(),
@@ -99,65 +118,6 @@ export class View {
       pause: () => this.pause(),
     };
     Object.defineProperty(this.el.theatre, "painted", { get: () => this.painted });
-  }
-  buildOptions() {
-    const readouts = { head: "linear head", center: "nearest center", off: "off" };
-    const option = ([value, text]) => h("option", { value, text });
-    const chooseReadout = (e) => {
-      this.readout = e.target.value;
-      this.schedule();
-    };
-    const chooseTrails = (e) => {
-      this.trails = e.target.checked;
-      this.schedule();
-    };
-    const select = h(
-      "select",
-      { "aria-label": "Decision regions", onchange: chooseReadout },
-      ...Object.entries(readouts).map(option),
-    );
-    const box = h("input", { type: "checkbox", checked: true, onchange: chooseTrails });
-    return h(
-      "div",
-      { class: "fnb-options" },
-      h("label", { class: "fnb-option" }, "read out by ", select),
-      h("label", { class: "fnb-option" }, box, " trails"),
-    );
-  }
-  buildBar() {
-    const { live, restartable } = this.store.config;
-    const speeds = [0.25, 0.5, 1, 2, 4];
-    const speed = (v) => h("option", { value: v, text: `${v}×`, selected: v === 1 });
-    const chooseSpeed = (e) => {
-      this.clock.speed = Number(e.target.value);
-    };
-    const select = h(
-      "select",
-      { "aria-label": "Replay speed", onchange: chooseSpeed },
-      ...speeds.map(speed),
-    );
-    this.playButton = button("play", "Play", "Play or pause (space)", () => this.toggle());
-    this.stepButton = button("step", "Step", "One frame ahead (→)", () => this.forward());
-    this.stopButton = button("stop", "Stop", "End the training (s)", () => this.stop());
-    const anew = "Train anew with these settings (r)";
-    this.restartButton = button("restart", "Restart", anew, () => this.restart());
-    const newestFrame = "To the newest frame (End)";
-    this.liveButton = button("live", "Live", newestFrame, () => this.go(Infinity));
-    const range = { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Frame" };
-    const oninput = (e) => this.go(Number(e.target.value));
-    this.scrub = h("input", { class: "fnb-scrub", ...range, oninput });
-    this.where = h("output", { class: "fnb-where" });
-    return h(
-      "div",
-      { class: "fnb-bar", role: "toolbar", "aria-label": "Playback" },
-      this.playButton,
-      this.stepButton,
-      ...(live ? [this.stopButton] : []),
-      ...(restartable ? [this.restartButton] : []),
-      h("span", { class: "fnb-time" }, this.scrub, this.where),
-      ...(live ? [this.liveButton] : []),
-      h("label", { class: "fnb-option", title: "Replay speed" }, "speed ", select),
-    );
   }
   watch() {
     // theme, size, whether the page is looked at
@@ -168,6 +128,8 @@ export class View {
       this.restyle();
     });
     addEventListener("resize", () => this.restyle(), { signal });
+    document.addEventListener("fullscreenchange", () => this.fit(), { signal });
+    this.sizes.observe(this.el);
     document.addEventListener("visibilitychange", () => this.schedule(), { signal });
   }
   restyle() {
@@ -181,6 +143,7 @@ export class View {
       font = `11px ${family}`;
     /** @type {Look} */
     this.look = { theme, colors, darker, font, bold: `600 ${font}`, dpr, key: `${dark}${dpr}${k}` };
+    this.fit();
     this.schedule();
   }
 
@@ -203,6 +166,7 @@ export class View {
       generation: store.generation,
       dark: this.dark,
       busy: Boolean(this.request),
+      docked: this.dock.shown,
     };
   }
 
@@ -228,6 +192,8 @@ export class View {
       this.panelBox.append(p.el);
     }
     this.el.dataset.panels = n;
+    this.options.show(n);
+    if (!this.lossChosen) this.logLoss = null;
     clock.pos = clock.follow || clock.playing ? 0 : Math.min(clock.pos, this.last);
     clock.playing = false;
     clock.follow = store.config.live || clock.follow;
@@ -287,7 +253,7 @@ export class View {
     this.update();
   }
   restart() {
-    if (!this.store.config.restartable) return;
+    if (!this.store.config.restartable || this.store.gone) return;
     this.clock.follow = true;
     this.clock.playing = false;
     this.ask("restart", this.settings.wanted());
@@ -297,42 +263,64 @@ export class View {
     e.stopPropagation(); // the notebook around us has its own use for these keys
     if (press(this, e)) e.preventDefault();
   }
-  // --- words and buttons
+  /** Keys that a button would take for a click are ours, too. */
+  keyUp(e) {
+    if (e.key === " " && !takesText(e.target)) e.preventDefault();
+  }
+  /** A key may end a long training only after a question. @param {"stop" | "restart"} what */
+  sure(what) {
+    const begun = this.store.trainable && this.last > 0;
+    if (begun) this.question.ask("End this training?", () => this[what]());
+    else this[what]();
+  }
+  /** Closes what lies over the theatre; true if there was something. */
+  dismiss() {
+    const { question, drawer, lesson } = this;
+    if (question.open) question.answer(false);
+    else if (drawer.open) {
+      drawer.toggle(false);
+      this.bar.drawerButton.focus();
+    } else if (lesson.open) lesson.close();
+    else return this.panels.filter((p) => p.ask.close()).length > 0;
+    return true;
+  }
+  async fullScreen() {
+    try {
+      if (document.fullscreenElement) await document.exitFullscreen();
+      else await this.el.requestFullscreen();
+    } catch {
+      // the page around us does not allow it
+    }
+  }
+  /** One kind of axis for the losses of all panels. */
+  chooseLoss() {
+    this.logLoss = !this.logLoss;
+    this.lossChosen = true;
+    this.schedule();
+  }
+  // --- words, buttons and sizes
   chrome() {
-    const { store, last, clock } = this,
-      { trainable, training } = store,
-      now = performance.now();
-    const active = clock.playing || training,
-      waiting = this.asked != null && now - this.asked > ANSWER;
-    relabel(this.playButton, active ? "Pause" : "Play", active ? "pause" : "play");
-    this.playButton.disabled = !active && !trainable && last === 0;
-    this.stepButton.disabled = clock.frame >= last && (!trainable || training);
-    this.stopButton.disabled = !trainable;
-    this.liveButton.setAttribute("aria-pressed", String(clock.follow));
-    this.liveButton.disabled = last === 0;
-    this.liveButton.classList.toggle("lit", clock.follow && training);
-    this.showWhere();
-    setText(this.state, statusText(store, now, this.asked, clock.follow));
-    this.state.classList.toggle("on", training && !store.silent(now) && !waiting);
-    const dirty = this.settings.mark();
-    setText(this.pending, dirty ? "changed settings apply at restart" : "");
-    this.restartButton.classList.toggle("lit", dirty);
+    const { store } = this;
+    this.bar.show(this.settings.mark());
+    this.lesson.show();
+    this.drawer.show();
     const shownInPanel = store.runs.some((r) => r.error || !r.frames.length);
     setText(this.error, store.status.error && !shownInPanel ? store.status.error : "");
   }
-  showWhere() {
-    // the scrubber
-    const { last } = this,
-      { frame } = this.clock,
-      max = Math.max(1, last),
-      { scrub } = this;
-    if (Number(scrub.max) !== max) scrub.max = max;
-    if (Number(scrub.value) !== frame) scrub.value = frame;
-    scrub.style.setProperty("--at", `${(100 * frame) / max}%`);
-    scrub.disabled = last === 0;
-    scrub.setAttribute("aria-valuetext", `frame ${frame + 1} of ${last + 1}`);
-    const text = `frame ${whole(frame + 1)} / ${whole(last + 1)}`;
-    setText(this.where, this.store.runs.length ? text : "");
+  /** Gives panels and charts the sizes with which all is seen at once. */
+  fit() {
+    const { el } = this,
+      n = Math.max(1, this.panels.length);
+    if (!el.clientWidth) return;
+    const { drawn = 0 } = this.panels[0] || {};
+    const found = sizes(el.clientWidth - 16, seenHeight(el) - EDGE - el.offsetHeight + drawn, n);
+    const key = JSON.stringify(found);
+    if (!drawn || key === this.fitted) return;
+    this.fitted = key;
+    el.dataset.beside = String(found.beside);
+    for (const name of ["columns", "wide", "stage", "plot", "tall"])
+      el.style.setProperty(`--${name}`, name === "columns" ? found[name] : `${found[name]}px`);
+    this.schedule();
   }
 
   // --- the animation: runs only while something moves
@@ -342,7 +330,9 @@ export class View {
   }
   tick(now) {
     this.request = null;
-    if (!this.el.isConnected || !this.seen || document.hidden) {
+    this.dock.show();
+    const away = !this.el.isConnected || !this.seen;
+    if (document.hidden || (away && !this.dock.shown)) {
       this.ticked = 0;
       this.store.painted?.();
       return;
@@ -371,7 +361,12 @@ export class View {
       this.lastFrame = frame;
       this.chrome();
     }
-    for (const p of this.panels) p.draw(this.still ? frame : clock.pos);
+    const pos = this.still ? frame : clock.pos,
+      moments = this.panels.map((p) => p.moment(pos));
+    const boxes = this.sameScale ? moments.filter(Boolean).map((m) => m.state.box) : [];
+    if (moments.some(Boolean)) this.logLoss ??= this.store.runs.some(wantsLog);
+    this.panels.forEach((p, i) => p.draw(pos, moments[i], boxes));
+    this.dock.draw(now);
     this.painted++;
     this.paintedAt = now;
     this.store.painted?.();
@@ -381,6 +376,7 @@ export class View {
     this.sizes.disconnect();
     this.sight.disconnect();
     this.store.views.delete(this);
+    this.dock.el.remove();
     cancelAnimationFrame(this.request);
     clearTimeout(this.resting);
     this.el.remove();

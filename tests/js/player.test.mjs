@@ -1,10 +1,14 @@
 // The player's clock and words, the charts' layout.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { curveNames, drawBars, drawCurves, lossRange } from "../../page/theatre/charts.js";
+import { curveNames, drawBars, drawCurves, lossRange, wantsLog } from "../../page/theatre/charts.js";
 import { Clock } from "../../page/theatre/clock.js";
+import { declutter } from "../../page/theatre/declutter.js";
+import { sizes } from "../../page/theatre/fit.js";
 import { press } from "../../page/theatre/keys.js";
-import { differs } from "../../page/theatre/settings.js";
+import { placed } from "../../page/theatre/lesson.js";
+import { around } from "../../page/theatre/paint.js";
+import { differs, Settings } from "../../page/theatre/settings.js";
 import { Store, statusText } from "../../page/theatre/store.js";
 import { THEMES } from "../../page/theatre/theme.js";
 
@@ -64,11 +68,22 @@ test("a kernel that does not answer is waited for, and missed", () => {
   const store = live({ running: true });
   assert.equal(statusText(store, 1000, 500, true), "training");
   assert.equal(statusText(store, 1200, 500, true), "waiting for the kernel …");
-  store.heard = 1000;
+  store.unanswered = 1000;
   assert.equal(statusText(store, 10_900, null, true), "training");
   assert.equal(statusText(store, 11_100, null, true), "no news from the kernel");
   assert.deepEqual([store.silent(10_900), store.silent(11_100)], [false, true]);
+  store.status.running = false;
+  const silence = "the kernel does not answer: it is busy, or gone";
+  assert.equal(statusText(store, 11_100, null, true), silence);
   assert.equal(live({}).silent(99_999), false);
+});
+
+test("a kernel that is gone is said in words, and nothing can be asked of it", () => {
+  const store = live({ running: true });
+  assert.deepEqual([store.training, store.trainable], [true, true]);
+  store.gone = true;
+  assert.deepEqual([store.training, store.trainable], [false, false]);
+  assert.equal(statusText(store, 0, -9999, true), "The kernel is gone: run the cell again");
 });
 
 test("the rate of arrival is smoothed and bounded", () => {
@@ -95,7 +110,8 @@ test("keys do what the room says, and leave others alone", () => {
     settings: { owns: (e) => e === setting },
     clock: { pos: 4.5 },
     legend: { toggle: doing("class") },
-    ...Object.fromEntries(["toggle", "forward", "go", "stop", "restart"].map((n) => [n, doing(n)])),
+    dismiss: () => false,
+    ...Object.fromEntries(["toggle", "forward", "go", "sure"].map((n) => [n, doing(n)])),
   };
   const div = { tagName: "DIV" },
     scrub = { tagName: "INPUT", type: "range" };
@@ -104,12 +120,21 @@ test("keys do what the room says, and leave others alone", () => {
     return [press(view, { key, target }), ...done];
   };
   assert.deepEqual(act(" "), [true, ["toggle", undefined]]);
-  assert.deepEqual(act(" ", { tagName: "BUTTON" }), [false]);
+  for (const tagName of ["BUTTON", "SELECT", "A"]) // whatever has the focus
+    assert.deepEqual(act(" ", { tagName }), [true, ["toggle", undefined]]);
+  assert.deepEqual(act(" ", { tagName: "INPUT", type: "checkbox" }), [true, ["toggle", undefined]]);
+  for (const letters of [{ tagName: "TEXTAREA" }, { tagName: "INPUT", type: "text" }])
+    assert.deepEqual([act(" ", letters), act("s", letters)], [[false], [false]]);
+  assert.deepEqual([act("s"), act("r")], [
+    [true, ["sure", "stop"]],
+    [true, ["sure", "restart"]],
+  ]);
+  assert.deepEqual(act("Escape"), [false]);
   assert.deepEqual(act(" ", scrub), [true, ["toggle", undefined]]);
   assert.deepEqual(act("ArrowLeft", scrub), [true, ["go", 4]]);
   assert.deepEqual(act("ArrowRight", setting), [false]);
   assert.deepEqual(act("Home", setting), [false]);
-  assert.deepEqual(act("Enter", setting), [true, ["restart", undefined]]);
+  assert.deepEqual(act("Enter", setting), [true, ["sure", "restart"]]);
   assert.deepEqual(act("Enter"), [false]);
   assert.deepEqual(act("End"), [true, ["go", Infinity]]);
   assert.deepEqual(act("7"), [true, ["class", 7]]);
@@ -128,12 +153,18 @@ test("one term of a loss is the total, under its own name; at most five are draw
   assert.equal(curveNames(chart([..."abcdefg"])).names.length, 5);
 });
 
-test("the range of the losses has some room, and a log scale where they differ by far", () => {
-  const range = (...v) => lossRange(chart(["t"], ...v.map((t) => ({ t }))), ["t"]);
+test("the range of the losses has some room; the kind of axis is the reader's", () => {
+  const run = (...v) => chart(["t"], ...v.map((t) => ({ t })));
+  const range = (...v) => lossRange(run(...v), ["t"], false),
+    log = (...v) => lossRange(run(...v), ["t"], true);
   assert.equal(range(NaN, null, undefined), null);
-  assert.deepEqual(range(1, 100), { lo: 1 / 1.2, hi: 120, log: true });
+  assert.deepEqual(log(1, 100), { lo: 1 / 1.2, hi: 120, log: true });
+  assert.deepEqual(log(0, 3, 100), { lo: 3 / 1.2, hi: 120, log: true });
+  assert.equal(log(-2, -1).log, false);
+  assert.deepEqual(range(1, 100), { lo: 0, hi: 105.94, log: false });
   assert.deepEqual(range(1, 10), { lo: 0, hi: 10.54, log: false });
-  assert.equal(range(0, 100).log, false);
+  assert.deepEqual([wantsLog(run(1, 100)), wantsLog(run(1, 10))], [true, false]);
+  assert.deepEqual([wantsLog(run(0, 100)), wantsLog(run(NaN))], [false, false]);
   const flat = range(5, 5);
   assert.ok(flat.lo < 5 && flat.hi > 5);
   const below = range(-2, 1);
@@ -218,4 +249,84 @@ test("a run without a finite loss still has its axis", () => {
     log: false,
   });
   assert.ok(texts.length > 2);
+});
+
+// ---- the theatre fits
+test("pictures, charts and bar fill the height there is, one to four panels", () => {
+  for (const [width, height] of [
+    [832, 540],
+    [1450, 800],
+    [1220, 560],
+  ])
+    for (const panels of [2, 3, 4]) {
+      const s = sizes(width, height, panels);
+      assert.deepEqual([s.columns, s.beside], [panels, false]);
+      assert.ok(s.stage + s.plot + s.tall <= height, `${width} ${height} ${panels}`);
+      assert.ok(s.stage >= 190 && s.stage <= s.wide && s.plot >= 62 && s.tall >= 84);
+    }
+  const wide = sizes(1450, 800, 3),
+    narrow = sizes(832, 540, 3);
+  assert.ok(wide.stage > 1.6 * narrow.stage);
+});
+
+test("one panel has its charts beside it; on a telephone all stands in one column", () => {
+  const one = sizes(832, 560, 1);
+  assert.equal(one.beside, true);
+  assert.ok(one.stage <= 560 && one.plot + one.tall <= one.stage && one.wide < 0.7 * 832);
+  const phone = sizes(340, 600, 3);
+  assert.deepEqual([phone.columns, phone.beside, phone.stage], [1, false, 340]);
+  assert.equal(sizes(500, 600, 4).columns, 2);
+  assert.deepEqual(sizes(500, 600, 0).columns, 1);
+});
+
+// ---- labels, scales
+test("labels that cover one another go aside, the rest stay", () => {
+  const at = (x, y) => ({ x, y }),
+    labels = declutter([at(0, 0), at(3, 0), at(100, 0), null, at(0, 0)], 17);
+  assert.equal(labels[3], null);
+  assert.ok(Math.hypot(labels[2].dx, labels[2].dy) < 0.01);
+  const shown = labels.filter(Boolean);
+  shown.forEach((a, i) =>
+    shown.slice(0, i).forEach((b) => {
+      const d = Math.hypot(a.x + a.dx - b.x - b.dx, a.y + a.dy - b.y - b.dy);
+      assert.ok(d > 15, `${d}`);
+    }),
+  );
+  const again = declutter([at(0, 0), at(3, 0), at(100, 0), null, at(0, 0)], 17, labels);
+  assert.ok(Math.hypot(again[0].dx - labels[0].dx, again[0].dy - labels[0].dy) < 4); // no jump
+  const gone = declutter([at(0, 0)], 17, labels);
+  assert.ok(Math.hypot(gone[0].dx, gone[0].dy) < Math.hypot(labels[0].dx, labels[0].dy));
+});
+
+test("more labels than can be read are left where they are", () => {
+  const many = Array.from({ length: 60 }, () => ({ x: 5, y: 5 }));
+  assert.ok(declutter(many, 17).every((l) => l.dx === 0 && l.dy === 0));
+});
+
+test("one scale for all holds every box", () => {
+  const boxes = [
+    [-1, 2, -5, 1],
+    [-3, 1, -2, 4],
+  ];
+  assert.deepEqual(around(boxes), [-3, 2, -5, 4]);
+});
+
+// ---- settings
+test("a surprise's settings go to all, those of panels to the one that is nearest to them", () => {
+  const now = { values: { lam: 1, lr: 0.05 }, panels: [{ loss: "softmax" }, { loss: "dda" }, { loss: "center" }] };
+  const dda = placed(now, { loss: "dda", lam: 0.01 });
+  assert.deepEqual(dda.values, { lam: 0.01, lr: 0.05 });
+  assert.deepEqual(dda.panels, now.panels);
+  const island = placed(now, { loss: "island" });
+  assert.deepEqual(island.panels.map((p) => p.loss), ["softmax", "dda", "island"]);
+  assert.equal(now.values.lam, 1);
+});
+
+test("a control is shown where some panel has a use for it", () => {
+  const control = (name) => ({ name });
+  const entries = (...losses) => losses.map((v) => ({ control: control("loss"), get: () => v }));
+  const used = (entries, used) => Settings.prototype.isUsed.call({ entries }, { used });
+  assert.ok(used(entries("softmax", "dda"), { loss: ["dda"] }));
+  assert.ok(!used(entries("softmax", "center"), { loss: ["dda"] }));
+  assert.ok(used(entries("softmax"), undefined) && used(entries("softmax"), null));
 });

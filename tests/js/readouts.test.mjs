@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { pack } from "../../page/numbers.js";
 import { camera, fillRegions, gridLine, makeStamps, splat } from "../../page/theatre/paint.js";
-import { lerpFrame, nearestRecall, predict, scores } from "../../page/theatre/readouts.js";
+import { lerpFrame, predict, readBy, recallBy, scores } from "../../page/theatre/readouts.js";
 import { decodeRun } from "../../page/theatre/run.js";
 
 const packed = JSON.parse(readFileSync(process.env.PACKED, "utf8"));
@@ -13,25 +13,84 @@ for (const [name, { file, want }] of Object.entries(packed.runs))
   test(`winners are those of Python's regions: ${name}`, async () => {
     const run = await decodeRun(file);
     for (const { frame, kind, points, winners } of want.regions) {
-      const lines = scores(run.frames[frame], kind, run.k);
-      if (winners == null) assert.equal(lines, null);
+      const lines = scores(run.frames[frame], kind, run);
+      if (winners == null) assert.equal(scores(run.frames[frame], "head", run), null);
       else points.forEach(([x, y], i) => assert.equal(predict(lines, x, y), winners[i]));
     }
     for (const [i, recall] of Object.entries(want.nearest))
-      nearestRecall(run, run.frames[i]).forEach((v, k) =>
+      recallBy(run, run.frames[i], "center").forEach((v, k) =>
         assert.ok(Math.abs(v - recall[k]) < 1e-6 || (Number.isNaN(v) && recall[k] == null)),
       );
   });
 
 test("no lines without centers, without a head, or with numbers that are not finite", () => {
-  assert.equal(scores({ centers: null, head: null }, "center", 2), null);
-  assert.equal(scores({ centers: null, head: null }, "head", 2), null);
-  assert.equal(scores({ centers: Float32Array.of(0, NaN, 1, 1) }, "center", 2), null);
-  assert.deepEqual(scores({ head: [1, 2, 3, 4], bias: null }, "head", 2), [
+  const two = { k: 2, counts: null };
+  assert.equal(scores({ centers: null, head: null }, "center", two), null);
+  assert.equal(scores({ centers: null, head: null }, "head", two), null);
+  assert.equal(scores({ centers: Float32Array.of(0, NaN, 1, 1) }, "center", two), null);
+  assert.equal(scores({ head: [1, 2, 3, 4], bias: null }, "off", two), null);
+  assert.deepEqual(scores({ head: [1, 2, 3, 4], bias: null }, "head", two), [
     [1, 2, 0],
     [3, 4, 0],
   ]);
-  assert.deepEqual(scores({ head: [1, 2], bias: [9] }, "head", 1), [[1, 2, 9]]);
+  assert.deepEqual(scores({ head: [1, 2], bias: [9] }, "head", { k: 1 }), [[1, 2, 9]]);
+});
+
+test("the prior-adjusted head takes the logarithm of the training counts away", () => {
+  const state = { head: [1, 2, 3, 4], bias: [5, 6] },
+    lines = scores(state, "prior", { k: 2, counts: [300, 20] });
+  assert.deepEqual(lines, [
+    [1, 2, 5 - Math.log(300)],
+    [3, 4, 6 - Math.log(20)],
+  ]);
+  assert.equal(scores(state, "prior", { k: 2, counts: null }), null);
+  // a point on the border of both classes goes to the rare one
+  const even = scores({ head: [1, 0, 1, 0] }, "prior", { k: 2, counts: [300, 20] });
+  assert.equal(predict(even, 0.3, 0.1), 1);
+});
+
+test("without centers the nearest class mean reads; a class without points is never the nearest", () => {
+  const state = { centers: null, marks: [1, 2, NaN, NaN, 3, 0] },
+    lines = scores(state, "center", { k: 3 });
+  assert.deepEqual(lines, [
+    [2, 4, -5],
+    [0, 0, -Infinity],
+    [6, 0, -9],
+  ]);
+  assert.equal(predict(lines, 0.9, 2), 0);
+  assert.equal(predict(lines, 2.9, 0), 2);
+});
+
+test("every panel says what it is read out by", () => {
+  const by = (state, wish, counts = null) => readBy(state, wish, { k: 1, counts });
+  const centers = { centers: [1, 2], marks: [1, 2], head: [1, 1] },
+    plain = { ...centers, centers: null },
+    lost = { ...centers, centers: [NaN, 1] };
+  assert.deepEqual(by(centers, "center"), { kind: "center", name: "nearest center" });
+  assert.deepEqual(by(plain, "center"), { kind: "center", name: "nearest class mean" });
+  assert.deepEqual(by(lost, "center"), { kind: "head", name: "linear head (no finite center)" });
+  assert.deepEqual(by(plain, "prior", [7]), { kind: "prior", name: "prior-adjusted head" });
+  assert.deepEqual(by(plain, "prior"), { kind: "head", name: "linear head (class counts unknown)" });
+  assert.deepEqual(by({ head: null }, "prior", [7]).name, "the network (no linear head)");
+  assert.deepEqual(by(plain, "off"), { kind: "off", name: "linear head" });
+  assert.deepEqual(by({ head: null }, "head"), { kind: "head", name: "the network" });
+});
+
+test("recall by a readout is counted once a frame, by hand", () => {
+  const run = { k: 2, n: 4, labels: [0, 0, 1, 1], counts: [9, 1] };
+  const frame = {
+    xy: Int16Array.of(1, 0, 3, 0, 4, 0, 9, 0),
+    scale: 32767,
+    recall: [0.25, 0.5],
+    centers: null,
+    marks: [2, 0, 6.5, 0], // the border is at 4.25
+    head: [0, 0, 0, 0],
+  };
+  assert.deepEqual(recallBy(run, frame, "head"), [0.25, 0.5]);
+  assert.deepEqual(recallBy(run, frame, "off"), [0.25, 0.5]);
+  assert.deepEqual(recallBy(run, frame, "center"), [1, 0.5]);
+  assert.deepEqual(recallBy(run, frame, "prior"), [0, 1]); // the rare one wins where nothing is said
+  assert.equal(recallBy(run, frame, "center"), frame.read.center);
 });
 
 test("between two frames everything is between", () => {
