@@ -105,11 +105,9 @@ export class View {
       h("style", { text: STYLE }),
       this.top,
       this.panelBox,
-      this.bar.el,
+      h("div", { class: "fnb-deck" }, this.bar.el, this.lesson.el, this.drawer.el),
       this.bar.foot,
       this.error,
-      this.lesson.el,
-      this.drawer.el,
     );
     this.el.theatre = {
       state: () => this.report(),
@@ -367,9 +365,14 @@ export class View {
     if (moments.some(Boolean)) this.logLoss ??= this.store.runs.some(wantsLog);
     this.panels.forEach((p, i) => p.draw(pos, moments[i], boxes));
     this.dock.draw(now);
-    this.painted++;
+    if (!this.painted++) this.reveal();
     this.paintedAt = now;
     this.store.painted?.();
+  }
+  /** A training that has just begun comes into sight as a whole, if it is in sight in part. */
+  reveal() {
+    const begun = this.store.training && this.last <= 3 && this.seen && this.el.isConnected;
+    if (begun) this.el.scrollIntoView({ block: "nearest" });
   }
   close() {
     this.abort.abort();
