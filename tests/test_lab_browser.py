@@ -187,6 +187,7 @@ def test_hover_shows_the_digit(room):
 
 def test_changed_gamma_waits_for_restart(room):
     page = room.page
+    button(page, "Settings").click()
     slider = page.get_by_label("γ", exact=True)
     slider.focus()
     for _ in range(4): page.keyboard.press("ArrowRight")
@@ -200,6 +201,9 @@ def test_changed_gamma_waits_for_restart(room):
     assert state(page)["status"]["values"] == {"gamma": 3} and page.locator(".fnb-pending").inner_text() == ""
     assert page.locator(".fnb-title").inner_text() == "dda <b>γ = 3.0</b>"
     assert room.run_cell(page, "print(stage.runs[0].name, stage.error)") == "dda <b>γ = 3.0</b> None"
+    page.locator(".fnb").focus()
+    page.keyboard.press("Escape")
+    assert not page.locator(".fnb-drawer").is_visible()
 
 
 def test_pause_and_step(room):

@@ -1,36 +1,61 @@
-"The course as a student meets it: copied out of the package, opened in a real JupyterLab, Run All."
+"The course as a student meets it: copied out of the package, opened in a real JupyterLab, one key or Run All."
 import pytest
 
-from lab_server import chromium
+from lab_server import THEATRE, chromium
 from fer_nb.cli import copy_course
 
 pytestmark = pytest.mark.browser
-LAST = "[...document.querySelectorAll('.fnb')].at(-1)"   # Run All leaves the reader at the last cell: the race again
+IN_SIGHT = """selector => { const e = document.querySelector(selector)?.getBoundingClientRect(), w = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
+    return e && e.top >= w.top - 1 && e.bottom <= w.bottom + 1; }"""
+FAILED = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error'], .jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
 
 
-def test_wild_mnist_lab(jupyter):
+@pytest.fixture(scope="module")
+def course(jupyter):
     with jupyter.room("course") as server, chromium() as browser:
         copy_course(server.folder)
-        page = server.open_notebook(browser, "labs/wild_mnist.ipynb")
-        wait = lambda condition: page.wait_for_function(f"() => {{ const s = {LAST}?.theatre?.state(); return s && ({condition}); }}")
-        state = lambda: page.evaluate(f"{LAST}.theatre.state()")
-        server.run_all(page)
-        wait("s.painted > 0 && Math.min(...s.frames) > 0")
-        wait("s.frames[0] > 2 && s.painted > 20")
-        wait("s.frames.length === 3 && new Set(s.steps).size === 1")               # three losses, one scrubber
-        race = page.locator(".fnb").last
-        race.get_by_role("button", name="Stop", exact=True).click()
-        wait("!s.status.running")
-        page.evaluate(f"{LAST}.theatre.goto(1)")                                   # scrub
-        wait("s.frame === 1")
-        race.locator(".fnb-chip").nth(6).click()                                   # toggle a class
-        assert state()["hidden"][6]
-        slider = race.get_by_label("γ", exact=True)                                # change γ and run again
-        slider.focus()
-        page.keyboard.press("ArrowRight")
-        page.keyboard.press("Enter")
-        wait("s.generation === 1 && s.status.running && s.frames[0] > 1")
-        assert state()["status"]["values"]["gamma"] > 3
-        assert race.locator(".fnb-title").all_inner_texts()[2].startswith("DDA λ=1 γ=3.1")
-        assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error'], .jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
-        assert server.errors == []
+        server.browser = browser
+        yield server
+
+
+def wait(page, condition): page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre?.state(); return s && ({condition}); }}")
+def state(page): return page.evaluate(f"{THEATRE}.state()")
+
+
+def test_one_key_starts_a_race_in_sight(course):
+    page = course.open_notebook(course.browser, "labs/wild_mnist.ipynb", 1280, 800)
+    page.keyboard.press("Shift+Enter")
+    wait(page, "s.painted > 20 && Math.min(...s.frames) > 2 && s.frames.length === 3 && new Set(s.steps).size === 1")
+    for part in (".fnb-panels", ".fnb-bar"): page.wait_for_function(IN_SIGHT, arg=part)
+    assert not state(page)["docked"]
+    race = page.locator(".fnb").first
+    race.get_by_role("button", name="Stop", exact=True).click()
+    wait(page, "!s.status.running")
+    page.evaluate(f"{THEATRE}.goto(1)")                                            # scrub
+    wait(page, "s.frame === 1")
+    race.locator(".fnb-chip").nth(6).click()                                       # toggle a class
+    assert state(page)["hidden"][6]
+    race.get_by_role("button", name="Settings", exact=True).click()
+    slider = race.get_by_label("push between centers γ", exact=True)                # change γ and run again
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    wait(page, "s.generation === 1 && s.status.running && s.frames[0] > 1")
+    assert state(page)["status"]["values"]["gamma"] == 3.1
+    assert race.locator(".fnb-title").all_inner_texts()[2].startswith("DDA λ=1 γ=3.1")
+    assert course.errors == []
+    page.close()
+    course.end_kernels()
+
+
+def test_run_all_keeps_the_race_in_sight(course):
+    page = course.open_notebook(course.browser, "labs/wild_mnist.ipynb", 1280, 800)
+    course.run_all(page)
+    page.locator(".fnb-dock").wait_for()                                           # Run All leads to the last cell: the race goes on in the corner
+    page.wait_for_function(IN_SIGHT, arg=".fnb-dock canvas")
+    n = page.evaluate("() => document.querySelectorAll('.fnb-dock canvas').length")
+    page.locator(".jp-OutputArea-output .fnb").first.wait_for(state="attached")
+    page.wait_for_function("() => { const all = [...document.querySelectorAll('.fnb')]; return all.length && all.some(f => f.theatre.state().distinct > 2); }")
+    course.wait_idle(page)
+    assert n == 3 and page.locator(FAILED).count() == 0 and course.errors == []
+    page.close()

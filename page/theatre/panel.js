@@ -302,7 +302,7 @@ export class Panel {
       rare = percent(mean(few)),
       step = whole(frame.step);
     const of = run.total ? ` / ${whole(run.total)}` : "";
-    const word = this.points.clientWidth < 330 ? "" : "minority";
+    const word = this.bars.clientWidth < 330 ? "" : "minority";
     const also = few.length ? ` · ${word}${MARK} ${rare}` : "";
     setText(this.figures, `mean ${all}${also}`);
     setText(this.step, `step ${step}${of} · epoch ${frame.epoch}`);

@@ -20,7 +20,7 @@ import { PALETTE, THEMES } from "./theme.js";
 import STYLE from "./theatre.css";
 
 const LIVE_PAINTS = 30; // a second at most while the kernel trains: it needs the processor more
-const EDGE = 6; // px around the theatre
+const EDGE = 14; // px below the last line, and around the theatre
 
 /**
  * @typedef {Object} Look
@@ -60,8 +60,9 @@ export class View {
     });
     this.seen = true;
     this.sight = new IntersectionObserver(
-      ([e]) => {
-        this.seen = e.isIntersecting;
+      (entries) => {
+        this.looked = true;
+        this.seen = entries.at(-1).isIntersecting; // the newest
         for (const view of this.store.views) view.dock.show();
         this.schedule();
       },
@@ -105,11 +106,9 @@ export class View {
       h("style", { text: STYLE }),
       this.top,
       this.panelBox,
-      this.bar.el,
+      h("div", { class: "fnb-deck" }, this.bar.el, this.lesson.el, this.drawer.el),
       this.bar.foot,
       this.error,
-      this.lesson.el,
-      this.drawer.el,
     );
     this.el.theatre = {
       state: () => this.report(),
@@ -312,8 +311,9 @@ export class View {
     const { el } = this,
       n = Math.max(1, this.panels.length);
     if (!el.clientWidth) return;
-    const { drawn = 0 } = this.panels[0] || {};
-    const found = sizes(el.clientWidth - 16, seenHeight(el) - EDGE - el.offsetHeight + drawn, n);
+    const { drawn = 0 } = this.panels[0] || {},
+      full = this.error.offsetTop + this.error.offsetHeight + EDGE;
+    const found = sizes(el.clientWidth - 16, seenHeight(el) - full + drawn, n);
     const key = JSON.stringify(found);
     if (!drawn || key === this.fitted) return;
     this.fitted = key;
@@ -354,7 +354,7 @@ export class View {
     }, 400);
   }
   paint(now) {
-    const { clock } = this,
+    const { clock, store } = this,
       { frame } = clock;
     if (frame !== this.lastFrame) {
       this.distinct++;
@@ -364,12 +364,19 @@ export class View {
     const pos = this.still ? frame : clock.pos,
       moments = this.panels.map((p) => p.moment(pos));
     const boxes = this.sameScale ? moments.filter(Boolean).map((m) => m.state.box) : [];
-    if (moments.some(Boolean)) this.logLoss ??= this.store.runs.some(wantsLog);
+    if (moments.some(Boolean)) this.logLoss ??= !store.training && store.runs.some(wantsLog);
     this.panels.forEach((p, i) => p.draw(pos, moments[i], boxes));
     this.dock.draw(now);
     this.painted++;
+    if (this.looked && !this.revealed) this.reveal();
     this.paintedAt = now;
     this.store.painted?.();
+  }
+  /** A training that has just begun comes into sight as a whole, if it is in sight in part. */
+  reveal() {
+    this.revealed = true;
+    const begun = this.store.training && this.last <= 3 && this.seen && this.el.isConnected;
+    if (begun) this.el.scrollIntoView({ block: "nearest" });
   }
   close() {
     this.abort.abort();
