@@ -6,7 +6,8 @@ from .page import BUDGET, PAGE, pack, payload, to_page
 from .pictures import GRAY, _png, figures  # noqa: F401
 from .projections import METHODS, project
 from .recorder import embed, record
-from .run import (PER_FRAME, Run, add_frame, meta, quantise, recalls, regions, snapshot, versions)
+from .readouts import recalls, regions
+from .run import PER_FRAME, Run, add_frame, meta, quantise, snapshot, versions
 
 __all__ = [
     "BUDGET", "DomainDistance", "FORMAT", "GRAY", "METHODS", "PAGE", "PALETTE", "PER_FRAME", "Run",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import file_path, need
+from .beside import beside, restore
 from .run import Run, snapshot
 
 # %% auto #0
@@ -22,7 +23,7 @@ __all__ = ['FORMAT', 'TEXT', 'DAMAGE', 'KNOWN']
 
 # %% ../../nbs/06_embeddings/01_archive.ipynb #fdcde34a
 FORMAT = 1 # of the file; a reader refuses later ones
-TEXT = ("name", "class_names", "minority", "recipe", "seed", "versions", "total")
+TEXT = ("name", "class_names", "minority", "recipe", "seed", "versions", "total", "counts")
 
 def _layout(f: int, n: int, d: int, k: int, terms: int) -> dict[str, tuple[type, tuple[int, ...]]]:
     "dtype and shape of every array of numbers: f frames of n points in d dimensions, k classes."
@@ -36,7 +37,7 @@ def _layout(f: int, n: int, d: int, k: int, terms: int) -> dict[str, tuple[type,
 def _to_npz(run: Run) -> bytes:
     "The run as the bytes of an npz file; of a growing run, the frames it has now."
     run, out = snapshot(run), io.BytesIO()
-    terms = {"format": FORMAT, "losses": list(run.losses)}
+    terms = {"format": FORMAT, "losses": list(run.losses), **beside(run)}
     text = json.dumps({**terms, **{field: getattr(run, field) for field in TEXT}})
     layout = _layout(len(run), len(run.labels), run.d, len(run.class_names), len(run.losses))
     values = {"losses": list(run.losses.values()), "predictions": run.predictions}
@@ -79,7 +80,7 @@ def _rebuilt(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> Run:
     "A run from the arrays and the text of its file; anything that does not fit raises."
     images = arrays["images"] if arrays["images"].size else None
     run = Run(arrays["labels"], text["class_names"], text["name"], text["minority"], images,
-              text["recipe"], text["seed"], text["total"])
+              text["recipe"], text["seed"], text["total"], text.get("counts", ()))
     frames, points, d = arrays["frames"].shape
     k = len(run.class_names)
     layout = _layout(frames, len(run.labels), d, k, len(text["losses"]))
@@ -93,7 +94,7 @@ def _rebuilt(arrays: dict[str, np.ndarray], text: dict[str, Any]) -> Run:
         setattr(run, name, list(arrays[name]))
     run.predictions, run.versions = arrays["predictions"], text["versions"]
     run.losses = dict(zip(text["losses"], arrays["losses"].tolist()))
-    return run
+    return restore(run, text)
 
 def _check_part(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
     "Raise a ValueError unless the array has the layout's dtype and shape."

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..checks import number, printable
 from .pictures import _caption, _colors, _grid, _point_order, _reach
-from .run import Run, _check_flat, regions, snapshot
+from .readouts import regions
+from .run import Run, _check_flat, snapshot
 from ..plots import color
 
 if TYPE_CHECKING: from PIL import Image, ImageDraw, ImageFont

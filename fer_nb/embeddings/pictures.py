@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import need
-from .run import Run, _by_center, _check_flat, _frame_number, recalls, regions
+from .readouts import _by_center, recalls, regions
+from .run import Run, _check_flat, _frame_number
 from ..plots import color, literal
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..backbones import memory_layout
+from ..backbones import Output, memory_layout
 from ..checks import instance, need, tensor, whole
+from .beside import Look, note, set_domains
 from .run import Run
 from ..runtime import evaluating
 
@@ -106,9 +107,12 @@ def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> Callable
     seen = _Packed({"embedding": embedding, "predictions": logits.argmax(1), "losses": sums,
                     "centers": centers[0] if centers else None, "head": _of_shape(weight, (k, d)),
                     "bias": _of_shape(getattr(head, "bias", None), (k,))})
+    looked = None
+    if run._look is not None: looked = run._look(step, Output(embedding, logits))
     def land() -> None:
         parts = seen.unpack()
         losses = {name: s / m for (name, m), s in zip(counts.items(), parts.pop("losses").tolist())}
+        if looked is not None: note(run, looked)
         run.add(n, **parts, epoch=epoch, grad_norm=losses.pop("grad_norm"), losses=losses)
     return land() if seen.event is None else land
 
@@ -132,6 +136,7 @@ def _recording(run: Run, steps: Iterator, x: torch.Tensor, every: int) -> Genera
             if land: land = land()
             means.add({**step.losses, "grad_norm": step.grad_norm})
             if not len(run): x = _placed(x, step.model)
+            run._last = step, x
             last = step.n == step.total
             if not len(run) or step.n % every == 0 or last: land = _take_frame(run, step, x, means)
             if land and last: land = land()
@@ -151,9 +156,12 @@ def record(
     name: str = "", # what this run is called in pictures
     class_names: Iterable | None = None, # names of the classes; None: their numbers
     minority: Iterable[int] = (), # classes with few training samples
+    domains: Mapping[str, int] | None = None, # name -> how many of the points, one after another
+    look: Look | None = None, # (step, output) -> more to keep beside each frame, see `note`
     images: np.ndarray | torch.Tensor | None = None, # uint8 (N, h, w), the points as pictures
     recipe: Mapping[str, Any] | None = None, # JSON-able: how to run this again
     seed: int = 0,
+    counts: Iterable[int] = (), # training samples per class, for the prior-adjusted head
 ) -> Run: # an iterator over the same steps, which grows while it is pulled
     """A run that grows while `for step in run` pulls the training.
 
@@ -171,8 +179,10 @@ def record(
     shape = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
     inputs = isinstance(x, torch.Tensor) and x.ndim >= 2
     need(inputs, "watch[0]", "a tensor of inputs (N, …)", shape)
-    run = Run(y, class_names, name, minority, images, recipe, seed)
+    run = Run(y, class_names, name, minority, images, recipe, seed, counts=counts)
     fits = len(x) == len(run.labels)
     need(fits, "watch", f"as many inputs as labels ({len(run.labels)})", len(x))
+    if domains is not None: set_domains(run, domains)
+    run._look = look
     run._source = _recording(run, iter(steps), x, every)
     return run

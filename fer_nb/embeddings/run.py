@@ -25,8 +25,7 @@ from ..files import write_whole
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['STEPS', 'PER_FRAME', 'quantise', 'versions', 'Run', 'snapshot', 'regions', 'recalls',
-           'add_frame', 'meta']
+__all__ = ['STEPS', 'PER_FRAME', 'quantise', 'versions', 'Run', 'snapshot', 'add_frame', 'meta']
 
 # %% ../../nbs/06_embeddings/00_run.ipynb #b23e46fc
 STEPS = 32767 # of a coordinate on either side of 0
@@ -101,6 +100,12 @@ def _recipe(recipe: Any) -> dict[str, Any]:
     need(text.startswith("{"), "recipe", "a dict", type(recipe).__name__)
     return json.loads(text)
 
+def _counts(counts: Iterable[int], k: int) -> list[int]:
+    "Training samples of each of k classes, or none."
+    counts = [whole("counts", n, 0) for n in counts]
+    need(len(counts) in (0, k), "counts", f"{k} of them, one per class", len(counts))
+    return counts
+
 def _class_names(names: Iterable | None, k: int) -> list[str]:
     "A name for each of at least k classes; their numbers if there are none."
     names = [str(c) for c in (range(k) if names is None else several("class_names", names))]
@@ -115,6 +120,12 @@ PER_FRAME = ("steps", "epochs", "frames", "scales", "centers", "head", "biases",
 class _Recorded:
     "The training behind a run: it is pulled through the run, and the run grows."
     _source: Any = None # a generator of steps; None: nothing more to come
+    _last: Any = None # (newest step, inputs of the watched points), for who asks about a point
+    _look, plan = None, None # says what `note` keeps; may be drawn meanwhile, see grl.plans
+    domains: np.ndarray | None = None # of the points (N,), uint8; this and the next: see `beside`
+    domain_names: Sequence[str] = () # these three are never changed in place
+    curves: dict[str, list] = {}
+    findings: Sequence[dict] = ()
 
     @property
     def done(self) -> bool:
@@ -186,6 +197,7 @@ class Run(_Recorded, _Written):
         recipe: dict of everything needed to run it again (must fit into JSON)
         seed: of the training
         total: planned training steps, 0 if unknown
+        counts: training samples per class, empty if unknown
 
     One entry per frame: steps, epochs, frames (int16) and their scales, centers, head and biases,
     recall, grad_norm, losses[name].
@@ -210,12 +222,14 @@ class Run(_Recorded, _Written):
         recipe: Mapping[str, Any] | None = None, # everything needed to run it again, JSON-able
         seed: int = 0, # of the training
         total: int = 0, # planned training steps, 0 if unknown
+        counts: Iterable[int] = (), # training samples per class, empty if unknown
     ):
         self.labels, self._named = _labels(labels), class_names is not None
         self.class_names = _class_names(class_names, int(self.labels.max()) + 1)
         last = len(self.class_names) - 1
         few = several("minority", minority)
         self.minority = sorted({whole("minority", c, 0, last) for c in few})
+        self.counts = _counts(counts, last + 1)
         self.images = None if images is None else _images(images, len(self.labels))
         self.recipe, self.name, self.total = _recipe(recipe), str(name), whole("total", total, 0)
         self.seed, self.versions = whole("seed", seed, None), versions()
@@ -251,6 +265,7 @@ class Run(_Recorded, _Written):
 
     def accuracy(self, i: int = -1) -> float:
         "Fraction of the watched points that the `readout` gets right in frame `i`."
+        from fer_nb.embeddings.readouts import recalls
         count = np.bincount(self.labels, minlength=len(self.class_names))
         return float(np.nansum(recalls(self, i) * count) / count.sum())
 
@@ -275,11 +290,12 @@ def snapshot(
     run: Run, # perhaps one that grows
 ) -> Run: # the frames it has now; this one does not grow
     "A copy to work on while the original goes on."
+    from fer_nb.embeddings.beside import cut
     instance("run", run, Run, "a Run")
     out, n = copy.copy(run), len(run)
     out._source, out.losses = None, {name: v[:n] for name, v in run.losses.items()}
     for field in PER_FRAME: setattr(out, field, getattr(run, field)[:n])
-    return out
+    return cut(out)
 
 def _check_flat(runs: Sequence[Run]) -> None:
     "Raise a ValueError unless these are runs with 2-D frames of the same classes."
@@ -291,40 +307,6 @@ def _check_flat(runs: Sequence[Run]) -> None:
              f"{run.d}-D frames ({run.name!r})")
         need(run.class_names == runs[0].class_names, "runs",
              f"the same class names in all runs ({runs[0].class_names})", run.class_names)
-
-# %% ../../nbs/06_embeddings/00_run.ipynb #fd325b63
-def _by_center(run: Run) -> bool: return run.readout == "center"
-
-def _class_points(run: Run, i: int) -> np.ndarray:
-    "The centers (K, 2), or the means of the watched points; far away for a class without points."
-    if run.centers: return run.centers[i]
-    x, far = run.embedding(i), np.full(run.d, np.inf, np.float32)
-    own = [x[run.labels == k] for k in range(len(run.class_names))]
-    return np.stack([points.mean(0) if len(points) else far for points in own])
-
-def regions(
-    run: Run,
-    i: int, # number of a frame
-    z: np.ndarray, # positions (M, 2)
-) -> np.ndarray | None: # classes (M,), or None if the run has neither head nor centers
-    """The readout's answer at `z`: the linear head's argmax of W z + b, or the nearest center (the
-    nearest class mean in a run without centers)."""
-    i = _frame_number(run, i)
-    if run.head and not _by_center(run):
-        return (z @ run.head[i].T + (run.biases[i] if run.biases else 0)).argmax(1)
-    if not run.centers and not _by_center(run): return None
-    return np.square(z[:, None] - _class_points(run, i)).sum(2).argmin(1)
-
-def recalls(
-    run: Run,
-    i: int, # number of a frame
-) -> np.ndarray: # (K,), NaN for a class without watched points
-    "Recall of every class by the run's readout."
-    i = _frame_number(run, i)
-    if not _by_center(run): return run.recall[i]
-    right = np.asarray(regions(run, i, run.embedding(i))) == run.labels
-    own = [right[run.labels == k] for k in range(len(run.class_names))]
-    return np.array([hits.mean() if len(hits) else math.nan for hits in own], np.float32)
 
 # %% ../../nbs/06_embeddings/00_run.ipynb #9247dded
 def _drawn_along(run: Run, d: int, **given: Any) -> dict[str, np.ndarray | None]:
@@ -389,16 +371,18 @@ def meta(
     start: int = 0, # first frame of the per-frame lists, so that a reader may ask for what is new
 ) -> dict[str, Any]: # name, class_names, minority, n, k, d …; per frame: steps … biases
     "What a run says beside its points, ready for JSON."
+    from fer_nb.embeddings.beside import beside
     n = len(run)
     start = whole("start", start, 0, n)
     part = {field: getattr(run, field)[start:n] for field in PER_FRAME}
     numbers = {field: _json_numbers(part[field])
                for field in ("recall", "grad_norm", "centers", "head", "biases")}
     return dict(
-        name=run.name, class_names=run.class_names, minority=run.minority, n=len(run.labels),
+        name=run.name, class_names=run.class_names, minority=run.minority, counts=run.counts,
+        n=len(run.labels),
         k=len(run.class_names), d=run.d, total=run.total, steps=part["steps"],
         epochs=part["epochs"], scales=part["scales"], recall=numbers["recall"],
         grad_norm=numbers["grad_norm"],
         losses={name: _json_numbers(v[start:n]) for name, v in run.losses.items()},
         centers=numbers["centers"], heads=numbers["head"], biases=numbers["biases"],
-        recipe=run.recipe, seed=run.seed, versions=run.versions)
+        recipe=run.recipe, seed=run.seed, versions=run.versions, **beside(run, start))

@@ -10,16 +10,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import choice, instance, need, number, several
+from ..checks import choice, need, number, several
 
 # %% auto #0
-__all__ = ['Control', 'Slider', 'Choice', 'known_controls', 'read_settings', 'panel_settings']
+__all__ = ['Control', 'Slider', 'Choice', 'known_controls', 'read_settings', 'panel_settings',
+           'Surprise', 'known_surprises']
 
 # %% ../../nbs/07_widgets/00_controls.ipynb #eea690c0
 def _check_argument(name: object) -> None:
     "ValueError unless `name` may be an argument's."
     need(isinstance(name, str) and name.isidentifier(), "name", "the name of an argument",
          repr(name))
+
+def _check_words(control: Any) -> None:
+    "ValueError unless a control's name, label, help and uses can be what they must be."
+    _check_argument(control.name)
+    words = isinstance(control.label, str) and isinstance(control.help, str)
+    need(words, f"{control.name}: label, help", "texts", repr((control.label, control.help)))
+    used = {} if control.used is None else control.used
+    lists = isinstance(used, dict) and all(isinstance(v, (list, tuple)) for v in used.values())
+    need(lists, f"{control.name}: used", "lists of values by name", repr(control.used))
 
 # %% ../../nbs/07_widgets/00_controls.ipynb #df1aabd1
 @dataclass
@@ -28,19 +38,22 @@ class Slider:
 
     Args:
         name: keyword argument of the function that makes the run
-        label: what stands beside it, e.g. "γ"
+        label: its name in words, and its symbol, e.g. "push between centers γ"
         min, max: its ends
         step: what one move of it adds
-        value: where it stands at first"""
+        value: where it stands at first
+        help: one sentence: what it does, which way to turn it, what others took
+        used: values of other controls with which this one matters; None: it always does"""
     name: str
     label: str
     min: float
     max: float
     step: float
     value: float
+    help: str = ""
+    used: dict[str, list] | None = None
     def __post_init__(self):
-        _check_argument(self.name)
-        instance(f"{self.name}: label", self.label, str, "a text")
+        _check_words(self)
         for field in ("min", "max", "step", "value"):
             number(f"{self.name}: {field}", getattr(self, field))
         number(f"{self.name}: max", self.max, above=self.min)
@@ -67,16 +80,19 @@ class Choice:
 
     Args:
         name: keyword argument of the function that makes the run
-        label: what stands beside it
+        label: its name in words
         options: texts or numbers
-        value: the one chosen at first"""
+        value: the one chosen at first
+        help: one sentence: what it does, what others took
+        used: values of other controls with which this one matters; None: it always does"""
     name: str
     label: str
     options: list
     value: str | float
+    help: str = ""
+    used: dict[str, list] | None = None
     def __post_init__(self):
-        _check_argument(self.name)
-        instance(f"{self.name}: label", self.label, str, "a text")
+        _check_words(self)
         some = isinstance(self.options, (list, tuple)) and len(self.options) > 0
         need(some, f"{self.name}: options", "a list of at least one", repr(self.options))
         plain = all(isinstance(o, (str, int, float)) for o in self.options)
@@ -106,6 +122,9 @@ def known_controls(
     known = {c.name: c for c in controls}
     different = len(known) == len(controls)
     need(different, "controls", "different names", [c.name for c in controls])
+    for c in controls:
+        there = set(c.used or {}) <= set(known)
+        need(there, f"{c.name}: used", f"names among {sorted(known)}", repr(c.used))
     return known
 
 def read_settings(
@@ -140,3 +159,34 @@ def panel_settings(
     each = [read_settings(known, {**own, **p}) for p in panels]
     for p in each: _check_call(source, list({**shared, **p}))
     return read_settings(known, shared), each
+
+# %% ../../nbs/07_widgets/00_controls.ipynb #2d160d93
+@dataclass
+class Surprise:
+    """Settings with which something breaks, and why.
+
+    Args:
+        name: what breaks, in a few words
+        settings: by name; all else stands where it stood at first
+        why: one sentence, shown when it has trained"""
+    name: str
+    settings: dict[str, Any]
+    why: str
+    def __post_init__(self):
+        words = all(isinstance(text, str) and text for text in (self.name, self.why))
+        need(words, "name, why", "texts", repr((self.name, self.why)))
+        some = isinstance(self.settings, dict) and len(self.settings) > 0
+        need(some, f"{self.name}: settings", "a dict of at least one", repr(self.settings))
+
+def known_surprises(
+    known: Mapping[str, Control], # controls by name
+    surprises: Sequence[Surprise], # as a caller gives them
+) -> list[Surprise]:
+    """The surprises, their settings as the controls read them.
+
+    Raises: ValueError for another object, or a setting without a control"""
+    for s in surprises:
+        need(isinstance(s, Surprise), "surprises", "Surprise objects", repr(s))
+        need(set(s.settings) <= set(known), f"{s.name}: settings",
+             f"names among {sorted(known)}", sorted(s.settings))
+    return [Surprise(s.name, read_settings(known, s.settings), s.why) for s in surprises]

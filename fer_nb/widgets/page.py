@@ -199,6 +199,7 @@ class _Telling(Transport):
     _ready: bool # the page has called
     _code: Callable[[list[dict]], str]
     _snapped: float # when the last snapshot was left, in seconds
+    send: Callable[..., None] # to the page
     _status: Any
     _snapshot: Any
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import instance, need, several, whole
+from ..embeddings.beside import beside, frame_beside
 
 from ..embeddings import Run
 
@@ -38,7 +39,8 @@ def frame_block(
     numbers = np.concatenate([*parts, np.ravel(run.recall[i])]).astype("<f4").tobytes()
     losses = {name: _finite(v[i]) for name, v in run.losses.items() if i < len(v)}
     info = dict(index=i, step=run.steps[i], epoch=run.epochs[i], scale=run.scales[i],
-                grad=_finite(run.grad_norm[i]), losses=losses, parts=[p.size for p in parts])
+                grad=_finite(run.grad_norm[i]), losses=losses, parts=[p.size for p in parts],
+                **frame_beside(run, i))
     return info, numbers + run.frames[i].astype("<i2").tobytes()
 
 # %% ../../nbs/07_widgets/01_wire.ipynb #024979fe
@@ -55,8 +57,10 @@ def run_blocks(
         instance("runs", run, Run, "Runs")
         meta: dict[str, Any] = dict(
             name=run.name, class_names=run.class_names, minority=run.minority,
-            k=len(run.class_names), total=run.total, labels=len(blocks), images=None,
+            k=len(run.class_names), total=run.total, counts=run.counts, labels=len(blocks),
+            images=None,
             error=errors[p] if errors else "")
+        meta |= beside(run, len(run))
         blocks.append(run.labels.astype(np.uint8).tobytes())
         if images and run.images is not None:
             _, h, w = run.images.shape
