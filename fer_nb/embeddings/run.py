@@ -27,22 +27,6 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 # %% auto #0
 __all__ = ['STEPS', 'PER_FRAME', 'quantise', 'versions', 'Run', 'snapshot', 'add_frame', 'meta']
 
-# %% ../../nbs/06_embeddings/00_run.ipynb #b23e46fc
-STEPS = 32767 # of a coordinate on either side of 0
-
-def quantise(
-    x: ArrayLike, # embeddings (N, d)
-    *others: ArrayLike, # arrays that the scale must cover too, e.g. centers (K, d)
-) -> tuple[np.ndarray, float]: # int16 (N, d) and the scale: x ≈ frame * scale / 32767
-    """`x` in two bytes per coordinate.
-
-    Values that are not finite go to the border (NaN: to 0), and do not count for the scale."""
-    x = _array(x, np.float64, "x", (None, None))
-    sizes = [np.abs(a[np.isfinite(a)]).max(initial=0) for a in (x, *map(np.asarray, others))]
-    scale = float(max(np.finfo(np.float32).tiny, *sizes))
-    unit = np.nan_to_num(np.clip(x / scale, -1, 1), nan=0)
-    return np.rint(unit * STEPS).astype(np.int16), scale
-
 # %% ../../nbs/06_embeddings/00_run.ipynb #8606619d
 def _array(a: Any, dtype: Any, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     "`a` as an array of `dtype` whose shape fits `shape` (None fits any length)."
@@ -64,6 +48,22 @@ def _whole_array(a: Any, name: str, shape: tuple[int | None, ...], least: float)
     wanted = "whole numbers" + " from 0 on" * (least == 0)
     need(fits, name, wanted, f"values like {y.ravel()[:5].tolist()}")
     return y.astype(np.int64)
+
+# %% ../../nbs/06_embeddings/00_run.ipynb #b23e46fc
+STEPS = 32767 # of a coordinate on either side of 0
+
+def quantise(
+    x: ArrayLike, # embeddings (N, d)
+    *others: ArrayLike, # arrays that the scale must cover too, e.g. centers (K, d)
+) -> tuple[np.ndarray, float]: # int16 (N, d) and the scale: x ≈ frame * scale / 32767
+    """`x` in two bytes per coordinate.
+
+    Values that are not finite go to the border (NaN: to 0), and do not count for the scale."""
+    x = _array(x, np.float64, "x", (None, None))
+    sizes = [np.abs(a[np.isfinite(a)]).max(initial=0) for a in (x, *map(np.asarray, others))]
+    scale = float(max(np.finfo(np.float32).tiny, *sizes))
+    unit = np.nan_to_num(np.clip(x / scale, -1, 1), nan=0)
+    return np.rint(unit * STEPS).astype(np.int16), scale
 
 # %% ../../nbs/06_embeddings/00_run.ipynb #4079b656
 def _json_numbers(values: Any) -> Any:
