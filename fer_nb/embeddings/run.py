@@ -282,7 +282,8 @@ class Run(_Recorded, _Written):
 # %% ../../nbs/06_embeddings/00_run.ipynb #7e450c4e
 def _frame_number(run: Run, i: int) -> int:
     "Frame number `i`, counted from the end if negative, as 0 … len-1."
-    n = len(instance("run", run, Run, "a Run"))
+    need(hasattr(run, "frames"), "run", "a Run", type(run).__name__)
+    n = len(run)
     need(n > 0, "run", "at least one frame", "a run without frames")
     return whole("i", i, -n, n - 1) % n
 
@@ -291,7 +292,7 @@ def snapshot(
 ) -> Run: # the frames it has now; this one does not grow
     "A copy to work on while the original goes on."
     from fer_nb.embeddings.beside import cut
-    instance("run", run, Run, "a Run")
+    need(hasattr(run, "frames"), "run", "a Run", type(run).__name__)
     out, n = copy.copy(run), len(run)
     out._source, out.losses = None, {name: v[:n] for name, v in run.losses.items()}
     for field in PER_FRAME: setattr(out, field, getattr(run, field)[:n])
