@@ -33,6 +33,8 @@ def button(page, name): return page.locator(".fnb").get_by_role("button", name=n
 
 def test_the_race_stays_in_sight_while_it_trains(room):
     page = room.page
+    wait(page, "s.frames[0] > 2")
+    page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 1e6)")
     page.locator(".fnb-dock").wait_for()
     page.wait_for_function("() => document.querySelectorAll('.fnb-dock canvas').length === 2")
     text = page.locator(".fnb-dock-text").inner_text()
@@ -161,7 +163,6 @@ def test_a_killed_kernel_is_said_in_words(room):
     page.locator(".fnb-state", has_text=GONE).wait_for()
     page.locator(".jp-Dialog button").last.click()                                  # JupyterLab says so, too
     page.locator(".fnb-do-restart.gone").click()                                    # off, and no error
-    button(page, "Settings").click()
     assert button(page, "Save movie").is_disabled() and button(page, "Stop").is_disabled()
     animation_frames(page, 5)
     assert [e for e in room.errors if "kernel" not in e.lower()] == [] and kill

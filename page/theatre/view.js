@@ -368,7 +368,7 @@ export class View {
     this.panels.forEach((p, i) => p.draw(pos, moments[i], boxes));
     this.dock.draw(now);
     this.painted++;
-    if (this.looked && !this.revealed) this.reveal();
+    if (this.looked && !this.revealed && moments.some(Boolean)) this.reveal();
     this.paintedAt = now;
     this.store.painted?.();
   }
