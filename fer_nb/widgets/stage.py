@@ -12,7 +12,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import display
 
-from ..checks import need, truth, whole
+from ..checks import need, whole
 from ..embeddings import Run
 from .controls import (Control, Surprise, known_controls, known_surprises,
                                      panel_settings)
@@ -148,7 +148,6 @@ def race(
 
     Raises: ValueError if there are no panels or more than four, or a control or setting
     does not fit"""
-    truth("play", play)
     if callable(source):
         dicts = isinstance(panels, (list, tuple)) and all(isinstance(p, dict) for p in panels)
         few = dicts and 1 <= len(panels) <= 4
@@ -178,7 +177,6 @@ def theatre(
 
     Raises: ValueError if `source` is neither a run nor a function that makes one, or a control
     or setting does not fit it"""
-    truth("play", play)
     if isinstance(source, Run): return race([source], controls=controls, play=play, **settings)
     need(callable(source), "source", "a Run or a function that makes one", repr(source))
     return _staged(source, [{}], controls, settings, play)
