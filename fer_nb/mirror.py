@@ -53,6 +53,7 @@ def _scene(domain: str, split: str) -> tuple[torch.Tensor, torch.Tensor, torch.T
     if split == "train": x, y, small = torch.cat([x, x.flip(3)]), y.repeat(2), small.repeat(2, 1, 1)
     return x, y, small
 
+# %% ../nbs/16_mirror.ipynb #b9492f43
 def _network(domain: str) -> nn.Module:
     """The labs' network with an embedding of two numbers behind its 64. Without dropout: trainings
     that take turns would draw each other's random numbers."""

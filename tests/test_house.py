@@ -1,11 +1,13 @@
 "The rules of docs/house.md: small rooms, arrows that point down, pictures first."
 import ast
+import json
 import re
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
+import fold
 import house
 from house import ROOT, Room
 
@@ -50,6 +52,22 @@ def test_nobody_imports_the_command_line(): assert not [r.name for r in found() 
 
 @pytest.mark.parametrize('what, limit', [('lines', 400), ('longest', 100), ('cells', 80), ('first_picture', LATE)])
 def test_rooms_are_small_and_begin_with_a_picture(what, limit): assert broken(what, limit) == PENDING[what]
+
+def test_plumbing_is_folded_under_a_line_that_says_what_it_is():
+    for path in fold.notebooks():
+        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+        for cell, hide in zip(cells, fold.folded(cells)):
+            if hide is not None: assert bool(cell['metadata'].get('jupyter', {}).get('source_hidden')) == hide, (path, cell['source'][:3])
+        assert [source[:200] for _, source in fold.unexplained(cells)] == [], path
+
+def test_what_is_plumbing():
+    "By what a cell defines; a cell that begins an exercise is left alone"
+    for source, hide in (('#| default_exp a', True), ('#| hide\nx = 1', True), ('#| export\nimport os', True), ('#| export\ndef _a(): pass\n_B = 1', True),
+                         ('#| export\ndef a(): pass', False), ('x = 1', False), ('#| export\ndef _a(): pass\ndef b(): pass', False)):
+        assert fold.plumbing(source) is hide, source
+    long = dict(cell_type='code', metadata={}, source=['x = 1\n'] * 20, outputs=[])
+    drawn = {**long, 'outputs': [dict(data={'image/png': ''})]}
+    assert list(fold.folded([long, drawn, long])) == [True, True, False] and list(fold.folded([{**long, 'metadata': dict(tags=['solution'])}])) == [None]
 
 @pytest.mark.parametrize('what, limit', [('functions', 25), ('classes', 45)])
 def test_exported_cells_are_short(what, limit):

@@ -15,6 +15,7 @@ check = '--check' in sys.argv
 if check and (dirty := output(status)): sys.exit(f'Commit first, the sync check needs a clean tree:\n{dirty}')
 for module in (root/'fer_nb').rglob('*.py'):
     if module.name not in ('__init__.py', '__main__.py'): module.unlink()
+subprocess.run([sys.executable, 'tools/fold.py'], check=True)
 subprocess.run(['nbdev-clean'], check=True)
 subprocess.run(['nbdev-export'], check=True)
 for module in (root/'fer_nb').rglob('*.py'): # nbdev breaks the list of names at 120 characters

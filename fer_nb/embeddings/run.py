@@ -227,9 +227,8 @@ class Run(_Recorded, _Written):
         self.labels, self._named = _labels(labels), class_names is not None
         self.class_names = _class_names(class_names, int(self.labels.max()) + 1)
         last = len(self.class_names) - 1
-        few = several("minority", minority)
-        self.minority = sorted({whole("minority", c, 0, last) for c in few})
-        self.counts = _counts(counts, last + 1)
+        few = {whole("minority", c, 0, last) for c in several("minority", minority)}
+        self.minority, self.counts = sorted(few), _counts(counts, last + 1)
         self.images = None if images is None else _images(images, len(self.labels))
         self.recipe, self.name, self.total = _recipe(recipe), str(name), whole("total", total, 0)
         self.seed, self.versions = whole("seed", seed, None), versions()
