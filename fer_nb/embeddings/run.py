@@ -159,6 +159,8 @@ class _Recorded:
 # %% ../../nbs/06_embeddings/00_run.ipynb #e2bd3bd2
 class _Written:
     "Files and pictures of a run."
+    readout = "linear" # how pictures and `accuracy` read it; "center": the nearest center
+
     def save(self: Run, path: str | Path) -> None:
         "Write the run to one npz file."
         from fer_nb.embeddings.archive import _to_npz
@@ -212,6 +214,7 @@ class Run(_Recorded, _Written):
     recall: list[np.ndarray] # (K,) each
     grad_norm: list[float]
 
+
     def __init__(
         self,
         labels: ArrayLike | torch.Tensor, # classes of the watched points (N,), ints
@@ -232,7 +235,6 @@ class Run(_Recorded, _Written):
         self.images = None if images is None else _images(images, len(self.labels))
         self.recipe, self.name, self.total = _recipe(recipe), str(name), whole("total", total, 0)
         self.seed, self.versions = whole("seed", seed, None), versions()
-        self.readout = "linear" # how pictures and `accuracy` read it; "center": the nearest center
         self.predictions = np.zeros(len(self.labels), np.uint8)
         self.losses: dict[str, list[float]] = {}
         for field in PER_FRAME: setattr(self, field, [])
