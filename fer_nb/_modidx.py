@@ -1378,6 +1378,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'fer_nb.grl.patient.Parts': ('14_grl/patient.html#parts', 'fer_nb/grl/patient.py'),
                                     'fer_nb.grl.patient._as_losses': ('14_grl/patient.html#_as_losses', 'fer_nb/grl/patient.py'),
                                     'fer_nb.grl.patient._by_graph': ('14_grl/patient.html#_by_graph', 'fer_nb/grl/patient.py'),
+                                    'fer_nb.grl.patient._here': ('14_grl/patient.html#_here', 'fer_nb/grl/patient.py'),
                                     'fer_nb.grl.patient._is_part': ('14_grl/patient.html#_is_part', 'fer_nb/grl/patient.py'),
                                     'fer_nb.grl.patient.domain_terms': ('14_grl/patient.html#domain_terms', 'fer_nb/grl/patient.py'),
                                     'fer_nb.grl.patient.head_call': ('14_grl/patient.html#head_call', 'fer_nb/grl/patient.py'),

@@ -8,7 +8,7 @@ import torch
 from fer_nb.backbones import Output
 from fer_nb.embeddings import Run
 from fer_nb.grl.plans import Steered
-from fer_nb.mirror import METHODS, Adaptation, _objective, _Softmax, adaptation, adaptation_race
+from fer_nb.mirror import METHODS, Adaptation, _objective, adaptation, adaptation_race
 
 QUICK = dict(epochs=1, every=40)
 
@@ -43,8 +43,16 @@ def test_what_the_names_mean(method, settings):
 
 def test_coral_by_hand():
     x = torch.tensor([[0., 0.], [2., 0.], [0., 0.], [0., 2.]]) # covariances diag(2, 0) and diag(0, 2)
-    losses = _Softmax(3.)((None, torch.tensor([0, 1, -1, -1]), torch.tensor([0, 0, 1, 1])), Output(x, torch.zeros(4, 2)))
+    losses = _objective(Adaptation("CORAL", lambd=3.), 10)((None, torch.tensor([0, 1, -1, -1]), torch.tensor([0, 0, 1, 1])), Output(x, torch.zeros(4, 2)))
     assert losses["coral"] == 3. * 8 / 16 and losses["softmax"] == pytest.approx(np.log(2))
+
+def test_real_digits_stand_where_faces_stand():
+    run = adaptation(method="MMD", source="mnist", target="optdigits", epochs=1, every=60)
+    next(run)
+    assert run.class_names == [str(k) for k in range(10)] and run.domain_names == ["mnist", "optdigits"] and run.images.shape == (600, 14, 14)
+    assert {"softmax", "mmd"} < set(run.losses)
+    for source, target in (("mnist", "lab_color"), ("lab_color", "optdigits"), ("mnist", "mnist")):
+        with pytest.raises(ValueError, match="target: expected another domain of the source's kind"): adaptation(source=source, target=target)
 
 def test_given_settings_come_before_the_methods_own():
     assert adaptation(method="DANN", lambd=.3, **QUICK).name == "DANN, λ 0.3"

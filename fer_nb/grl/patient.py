@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any, NamedTuple
 
 import torch
@@ -115,6 +116,13 @@ class Kept:
         for t, data in self.tensors.values(): t.data = data
 
 # %% ../../nbs/14_grl/03_patient.ipynb #bd8c3ad4
+def _here(hook: Callable) -> Callable:
+    "A hook on all modules that hears this thread only: another one may be training."
+    thread = get_ident()
+    def heard(*call: Any) -> None:
+        if get_ident() == thread: hook(*call)
+    return heard
+
 @contextmanager
 def untouched(
     *modules: Any, # those that are no modules are left out
@@ -122,7 +130,7 @@ def untouched(
 ) -> Generator[Kept]:
     "Lend modules, and those that they call, for a block with gradients; then all is as before."
     kept, state = Kept(training), random_state()
-    handle = register_module_forward_pre_hook(lambda module, _: kept.keep(module))
+    handle = register_module_forward_pre_hook(_here(lambda module, _: kept.keep(module)))
     try:
         for module in modules:
             if isinstance(module, nn.Module): kept.keep(module)
@@ -169,7 +177,7 @@ def look(
 ) -> Look:
     "Call model and objective once."
     calls: list[Call] = []
-    handle = register_module_forward_hook(lambda *call: calls.append(Call(*call)))
+    handle = register_module_forward_hook(_here(lambda *call: calls.append(Call(*call))))
     torch.manual_seed(seed)
     try:
         output = model(batch[0])

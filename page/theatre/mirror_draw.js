@@ -181,5 +181,5 @@ function drawChart(ctx, { chart, x, y, w, h }, run, frame, theme) {
   if (ctx.measureText(chart.title).width < room) ctx.fillText(chart.title, x, y + 8);
   ctx.fillStyle = theme.ink;
   ctx.textAlign = "right";
-  ctx.fillText(words, x + w, y + 8);
+  ctx.fillText(words, x + w, y + 8, w);
 }

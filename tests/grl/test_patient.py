@@ -135,3 +135,24 @@ def test_the_domain_classifier_is_found(layers):
     assert head_call(seen, seen.losses['1'], 12).module is net                          # the whole, no part of it
     assert head_call(seen, seen.losses['1'], 12, layers.h).module is layers.h           # if somebody knows better
     assert head_call(seen, seen.losses['0'], 12) is None and head_call(seen, seen.losses['1'], 11) is None
+
+def test_another_thread_trains_on_undisturbed():
+    "Hooks on all modules hear every thread; what is lent is this thread's alone"
+    import threading
+    other, seen = nn.Linear(3, 2), []
+    weight = other.weight.data_ptr()
+    def forward(): seen.append((other(torch.zeros(1, 3)), other.weight.data_ptr()))
+    with untouched(nn.Linear(2, 2)):
+        thread = threading.Thread(target=forward)
+        thread.start()
+        thread.join()
+        assert seen[0][1] == weight                                    # not lent
+        other(torch.zeros(1, 3))
+        assert other.weight.data_ptr() != weight                       # lent
+    assert other.weight.data_ptr() == weight
+    def model(x):
+        thread = threading.Thread(target=forward)
+        thread.start()
+        thread.join()
+        return other(x)
+    assert len(look(model, lambda batch, output: output.sum(), (torch.zeros(1, 3),)).calls) == 1
