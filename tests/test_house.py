@@ -60,6 +60,11 @@ def test_plumbing_is_folded_under_a_line_that_says_what_it_is():
             if hide is not None: assert bool(cell['metadata'].get('jupyter', {}).get('source_hidden')) == hide, (path, cell['source'][:3])
         assert [source[:200] for _, source in fold.unexplained(cells)] == [], path
 
+def test_code_of_labs_and_readme_fits_the_window_too():
+    for path in fold.notebooks():
+        code = [''.join(c['source']) for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code']
+        assert [line for source in code for line in source.splitlines() if len(line) > 100] == [], path
+
 def test_what_is_plumbing():
     "By what a cell defines; a cell that begins an exercise is left alone"
     for source, hide in (('#| default_exp a', True), ('#| hide\nx = 1', True), ('#| export\nimport os', True), ('#| export\ndef _a(): pass\n_B = 1', True),
