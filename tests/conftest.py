@@ -43,3 +43,13 @@ def ddp():
     pair = Pair()
     yield pair
     pair.close()
+
+
+@pytest.fixture
+def one_thread():
+    "One thread of torch's: pictures and trainings that are compared are to be the same."
+    import torch
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -15,12 +15,7 @@ KNOBS = {k['name']: k for k in TOLD['knobs']}
 BREAKS = {b['name']: b['settings'] for b in TOLD['breaks']}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_knobs_are_fields_of_the_recipe_in_words():

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +15,7 @@ from ..backbones.lenets import Output
 from ..checks import need, number, tensor
 from ..runtime import learning
 from ..targets import read_targets
-from ..training.objective import _term
+from ..training.objective import _Terms
 
 # %% auto #0
 __all__ = ['WIDTHS', 'coral', 'mmd_loss', 'entropy', 'Coral', 'MMD', 'Entropy', 'DomainObjective']
@@ -124,7 +123,7 @@ class Entropy(nn.Module):
         return _shares(target, output.logits)[1] @ entropy(output.logits)
 
 # %% ../../nbs/16_adaptation/00_distances.ipynb #43f491ce
-class DomainObjective(nn.Module):
+class DomainObjective(_Terms):
     """Softmax on what is labeled, and terms that look at both domains, each with a weight.
 
     An objective for `fit`: (batch (x, y, domains), output) → {"softmax", name: …}; labels −1 are
@@ -136,16 +135,6 @@ class DomainObjective(nn.Module):
             (output, target) to a scalar, target: bool (B,)
     Raises: ValueError for a name that is taken, a term that is no module, a weight that is not
         finite, or a batch without domains"""
-    def __init__(
-        self,
-        **terms: Any, # name=module or name=(module, weight)
-    ):
-        super().__init__()
-        self.terms, self.weights = nn.ModuleDict(), {"softmax": 1.}
-        for name, term in terms.items(): self.terms[name], self.weights[name] = _term(name, term)
-
-    def extra_repr(self) -> str: return f"weights={self.weights}"
-
     def forward(
         self,
         batch: tuple, # (x, y, domains)

@@ -37,16 +37,8 @@ def _term(name: str, term: Any) -> tuple[nn.Module, float]:
     return module, float(weight)
 
 # %% ../../nbs/05_training/00_objective.ipynb #cc0424d8
-class Objective(nn.Module):
-    """Softmax loss plus embedding terms, each with a weight.
-
-    `objective.weights["center"]` may be changed while training runs.
-
-    Args:
-        terms: name=module or name=(module, weight); a module maps (embedding, labels) to a scalar
-
-    Raises: ValueError for a name that is taken, a term that is no module, or a weight that is not
-    finite"""
+class _Terms(nn.Module):
+    "Softmax and named terms, each with a weight."
     def __init__(
         self,
         **terms: Any, # name=module or name=(module, weight)
@@ -57,6 +49,16 @@ class Objective(nn.Module):
 
     def extra_repr(self) -> str: return f"weights={self.weights}"
 
+class Objective(_Terms):
+    """Softmax loss plus embedding terms, each with a weight.
+
+    `objective.weights["center"]` may be changed while training runs.
+
+    Args:
+        terms: name=module or name=(module, weight); a module maps (embedding, labels) to a scalar
+
+    Raises: ValueError for a name that is taken, a term that is no module, or a weight that is not
+    finite"""
     def forward(
         self,
         batch: tuple, # (x, y, …); only y (B,) is used
