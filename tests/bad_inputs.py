@@ -339,6 +339,7 @@ def views(m):
     from fer_nb import widgets as wi
     yield Good("Slider", wi.Slider, dict(name="a", label="b", min=0., max=1., step=.1, value=.5))
     yield Good("Slider.read", wi.Slider("a", "b", 0, 1, .1, .5).read, dict(value=.5))
+    yield Good("Surprise", wi.Surprise, dict(name="a", settings={"a": 1}, why="b"))
     yield Good("Choice", wi.Choice, dict(name="a", label="b", options=["x", "y"], value="x"))
     yield Good("Choice.read", wi.Choice("a", "b", ["x", "y"], "x").read, dict(value="x"))
     yield Good("theatre", wi.theatre, dict(source=m.run, play=False))
@@ -348,7 +349,24 @@ def views(m):
     yield Good("frame_block", wi.frame_block, dict(run=m.run, i=0))
     yield Good("run_blocks", wi.run_blocks, dict(runs=[m.run]))
 
-GROUPS = (losses, adaptation, margins, networks, sources, trainings, recordings, digits, drawn_faces, photos, folders, lists, views)
+def domains(m):
+    from fer_nb import adaptation as ad
+    from fer_nb.backbones import Output
+    out = Output(m.x, torch.zeros(len(m.x), 3))
+    model = nn.Sequential(nn.BatchNorm1d(m.x.shape[1]))
+    seen = ad.Seen(out, out, m.y, out)
+    yield Good("coral", ad.coral, dict(xs=m.x, xt=m.x))
+    yield Good("mmd_loss", ad.mmd_loss, dict(xs=m.x, xt=m.x, widths=[1.]))
+    yield Good("entropy", ad.entropy, dict(logits=out.logits))
+    yield Good("MMD", ad.MMD, dict(widths=[1.]))
+    yield Good("DomainObjective", ad.DomainObjective, dict(coral=ad.Coral(), entropy=(ad.Entropy(), 1.)))
+    yield Good("digits_of", ad.digits_of, dict(name="optdigits", train=False))
+    yield Good("DigitCNN", ad.DigitCNN, dict(classes=3, feat_dim=4))
+    yield Good("adapt_norms", ad.adapt_norms, dict(model=model, inputs=m.x, batch_size=4))
+    yield Good("soft_neighborhood_density", ad.soft_neighborhood_density, dict(seen=seen, temperature=.05))
+    yield Good("weighted_accuracy", ad.weighted_accuracy, dict(seen=seen, bandwidth=1.))
+
+GROUPS = (losses, adaptation, domains, margins, networks, sources, trainings, recordings, digits, drawn_faces, photos, folders, lists, views)
 
 def good_calls(): return [good for group in GROUPS for good in group(material())]
 
@@ -359,6 +377,7 @@ ANYWHERE = { # arguments that mean the same everywhere, and what is good there
     "anything has a name": ({"class_names", "names", "titles"}, {"strange inside"}), "looked at when it is asked for": ({"steps"}, {"nothing in it", "strange inside", "NaN inside"}),
 }
 MAY_PASS = { # spoiled, and yet good
+    "entropy": {"logits": "nothing in it"}, "Surprise": {"name": "unknown", "why": "unknown"},
     "grad_reverse": {"x": "one axis more, a single number, nothing in it"}, "clamped_domain_loss": {"limit": "infinite"}, "au_name": {"au": "a number"},
     "PseudoEmotions()": {"au": "nothing in it"}, "PseudoEmotions.classes": {"au": "nothing in it"}, "LeNetsPP()": {"images": "nothing in it"},
     "layer_table": {"images": "nothing in it"}, "signal_spread": {"images": "nothing in it"}, "receptive_field": {"layers": "nothing in it"},

@@ -59,6 +59,7 @@ class Server:
     @contextmanager
     def room(self, name):
         "A folder of its own in the same JupyterLab, with errors of its own; at the end its kernels go."
+        while (self.folder / name).exists(): name += "_" # tests of a module may come in two goes
         (self.folder / name).mkdir()
         room = Server(self.url, self.token, self.folder / name, f"{self.prefix}{name}/")
         yield room

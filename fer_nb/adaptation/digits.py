@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..backbones.lenets import Output
-from ..checks import choice, whole
+from ..checks import choice, truth, whole
 from ..wmnist import load_digits
 
 # %% auto #0
@@ -42,6 +42,7 @@ def digits_of(
     """One set of real digits, in the size and scale of the other.
 
     Raises: ValueError for another name"""
+    truth("train", train)
     if choice("name", name, DIGIT_SETS) == "mnist":
         images, y = load_digits(train=train)
         x = F.avg_pool2d(images[:, None].float() / 255, 2)

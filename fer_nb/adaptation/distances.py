@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..backbones.lenets import Output
-from ..checks import need, number, tensor
+from ..checks import need, number, several, tensor
 from ..runtime import learning
 from ..targets import read_targets
 from ..training.objective import _Terms
@@ -43,6 +43,9 @@ def _coral(x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 # %% ../../nbs/16_adaptation/00_distances.ipynb #af2d67b8
 WIDTHS = (.25, .5, 1., 2., 4.) # of the kernels, in mean squared distances
+
+def _checked_widths(widths: Sequence[float]) -> tuple[float, ...]:
+    return tuple(number("widths", w, above=0) for w in several("widths", widths, 1))
 
 def _mmd(x: torch.Tensor, target: torch.Tensor, widths: Sequence[float]) -> torch.Tensor:
     source, other = _shares(target, x)
@@ -82,9 +85,7 @@ def mmd_loss(
 
     Raises: ValueError as coral, or for widths that are not positive
     Source: Gretton et al. 2012, Eq. 5; several kernels: Long et al. 2015"""
-    for w in widths: number("widths", w, above=0)
-    need(len(widths) > 0, "widths", "at least one", "none")
-    return _mmd(*_pair(xs, xt), widths)
+    return _mmd(*_pair(xs, xt), _checked_widths(widths))
 
 def entropy(
     logits: torch.Tensor, # (B, K)
@@ -110,7 +111,7 @@ class MMD(nn.Module):
         widths: of the kernels, in mean squared distances of the batch"""
     def __init__(self, widths: Sequence[float] = WIDTHS): # of the kernels
         super().__init__()
-        self.widths = tuple(number("widths", w, above=0) for w in widths)
+        self.widths = _checked_widths(widths)
 
     def forward(self, output: Output, target: torch.Tensor) -> torch.Tensor:
         "target: bool (B,), which samples are of the target domain."

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
-from ..checks import need, tensor
+from ..checks import instance, need, tensor, whole
 from ..runtime import evaluating
 
 # %% auto #0
@@ -19,6 +20,25 @@ __all__ = ['adapt_norms']
 # %% ../../nbs/16_adaptation/02_norms.ipynb #e1ab8122
 _NORMS = nn.modules.batchnorm._BatchNorm
 
+def _batches(inputs: Any, size: int) -> Iterable[torch.Tensor]:
+    "The inputs in batches, as they came or cut."
+    if not isinstance(inputs, torch.Tensor):
+        many = isinstance(inputs, Iterable) and not isinstance(inputs, (str, bytes))
+        need(many, "inputs", "a tensor, or several", type(inputs).__name__)
+        return inputs
+    need(inputs.dim() > 0, "inputs", "a tensor of inputs (N, …)", "a single number")
+    return inputs.split(size)
+
+def _tried(model: nn.Module, x: Any, device: torch.device) -> torch.Tensor:
+    "Have the model see a batch; returns it."
+    got = tensor("inputs", x)
+    try: model(got.to(device))
+    except (RuntimeError, ValueError) as error:
+        said = f"shape {tuple(got.shape)} of {got.dtype}: {str(error).splitlines()[0]}"
+        raise ValueError(f"inputs: expected what the model can take, got {said}") from error
+    return got
+
+# %% ../../nbs/16_adaptation/02_norms.ipynb #38b430cc
 def adapt_norms(
     model: nn.Module, # with batch normalization that keeps statistics
     inputs: torch.Tensor | Iterable[torch.Tensor], # of the new domain, at once or in batches
@@ -30,9 +50,10 @@ def adapt_norms(
 
     Raises: ValueError for a model without such layers, or without any input
     Source: Li et al. 2016"""
+    instance("model", model, nn.Module, "a module")
     norms = [m for m in model.modules() if isinstance(m, _NORMS) and m.track_running_stats]
     need(len(norms) > 0, "model", "batch normalization with statistics", type(model).__name__)
-    if isinstance(inputs, torch.Tensor): inputs = tensor("inputs", inputs).split(batch_size)
+    inputs = _batches(inputs, whole("batch_size", batch_size))
     device = next(model.parameters()).device
     before = [{k: v.clone() for k, v in m.named_buffers()} for m in norms]
     momenta, seen = [m.momentum for m in norms], 0
@@ -42,7 +63,7 @@ def adapt_norms(
                 m.reset_running_stats()
                 m.momentum = None # a cumulative mean
                 m.train()
-            for x in inputs: model(x.to(device)); seen += len(x)
+            for x in inputs: seen += len(_tried(model, x, device))
         need(seen > 0, "inputs", "at least one", "none")
     except BaseException:
         for m, buffers in zip(norms, before): m.load_state_dict(buffers, strict=False)

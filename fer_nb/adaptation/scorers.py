@@ -16,7 +16,7 @@ from torch import nn
 
 from .distances import entropy
 from ..backbones.lenets import Output
-from ..checks import need, number
+from ..checks import instance, need, number
 from ..runtime import evaluating
 
 # %% auto #0
@@ -81,6 +81,7 @@ def soft_neighborhood_density(
     Raises: ValueError for fewer than two target images
     Source: Saito et al. 2021, Eqs. 2-4"""
     number("temperature", temperature, above=0)
+    instance("seen", seen, Seen, "what `see` gives")
     p = F.normalize(seen.target.logits.softmax(1), dim=1)
     need(len(p) >= 2, "seen", "at least two images of the target", len(p))
     near = (p @ p.T / temperature).fill_diagonal_(-math.inf)
@@ -110,6 +111,7 @@ def negative_dev_risk(seen: Seen) -> float:
     eta = -np.cov(weighted, w)[0, 1] / variance if variance else 0.
     return -float(weighted.mean() + eta * w.mean() - eta)
 
+# %% ../../nbs/16_adaptation/03_scorers.ipynb #c7b9c8e0
 def weighted_accuracy(
     seen: Seen,
     bandwidth: float = 1., # of the two densities' Gaussian kernels
@@ -117,6 +119,8 @@ def weighted_accuracy(
     """The source's validation accuracy, weighted by the ratio of the domains' densities.
 
     Source: Sugiyama et al. 2007; densities by kernels on the embeddings"""
+    instance("seen", seen, Seen, "what `see` gives")
+    number("bandwidth", bandwidth, above=0)
     from sklearn.neighbors import KernelDensity
     at = _wide(seen.validation.embedding)
     def log_density(x: torch.Tensor) -> np.ndarray:

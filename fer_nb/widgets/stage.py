@@ -12,7 +12,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import display
 
-from ..checks import need, whole
+from ..checks import need, truth, whole
 from ..embeddings import Run
 from .controls import (Control, Surprise, known_controls, known_surprises,
                                      panel_settings)
@@ -148,6 +148,7 @@ def race(
 
     Raises: ValueError if there are no panels or more than four, or a control or setting
     does not fit"""
+    truth("play", play)
     if callable(source):
         dicts = isinstance(panels, (list, tuple)) and all(isinstance(p, dict) for p in panels)
         few = dicts and 1 <= len(panels) <= 4
@@ -179,4 +180,5 @@ def theatre(
     or setting does not fit it"""
     if isinstance(source, Run): return race([source], controls=controls, play=play, **settings)
     need(callable(source), "source", "a Run or a function that makes one", repr(source))
+    truth("play", play)
     return _staged(source, [{}], controls, settings, play)

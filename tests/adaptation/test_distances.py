@@ -119,7 +119,7 @@ def test_weights_and_state():
     (lambda: coral(torch.zeros(3, 2), torch.zeros(3, 4)), 'xt: expected a tensor .m, 2.'),
     (lambda: mmd_loss(torch.zeros(3, 2, dtype=torch.int64), torch.zeros(3, 2)), 'xs: expected'),
     (lambda: mmd_loss(*clouds(0), widths=(0.,)), 'widths: expected'),
-    (lambda: mmd_loss(*clouds(0), widths=()), 'widths: expected at least one'),
+    (lambda: mmd_loss(*clouds(0), widths=()), 'widths: expected at least 1 values, got 0'),
     (lambda: entropy(torch.zeros(3)), 'logits: expected a tensor .B, K.'),
     (lambda: MMD((1, -1)), 'widths: expected'),
     (lambda: DomainObjective(softmax=Coral()), 'softmax: expected another name'),

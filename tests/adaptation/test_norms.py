@@ -20,7 +20,7 @@ def test_norms_take_the_statistics_of_all_images_and_nothing_else_changes():
 def test_an_input_that_does_not_fit_changes_nothing():
     model = DigitCNN(3, 8)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    with pytest.raises(RuntimeError): adapt_norms(model, [torch.randn(4, 1, 14, 14), torch.randn(4, 2, 14, 14)])
+    with pytest.raises(ValueError, match="inputs: expected what the model can take"): adapt_norms(model, [torch.randn(4, 1, 14, 14), torch.randn(4, 2, 14, 14)])
     with pytest.raises(ValueError, match='inputs: expected at least one'): adapt_norms(model, [])
     with pytest.raises(ValueError, match='model: expected batch normalization'): adapt_norms(torch.nn.Linear(1, 1), torch.zeros(2, 1))
     assert all(v.equal(before[k]) for k, v in model.state_dict().items())
