@@ -27,6 +27,8 @@ def test_trains_with_fit_and_is_looked_at():
 
 def test_moments_refuse():
     with pytest.raises(ValueError, match='watch'): next(moments([], (1, 2)))
+    with pytest.raises(ValueError, match='watch: expected .x, y, domains., got 2 things'): next(moments([], (1, 2)))
+    with pytest.raises(ValueError, match='watch: expected .x, y, domains., got 5'): next(moments([], 5))
     with pytest.raises(ValueError, match='every'): next(moments([], (1, 2, 3), every=0))
     with pytest.raises(ValueError, match='seen'): adversary_figure([], torch.ones(1), torch.ones(1))
 
@@ -121,3 +123,12 @@ def test_watched_pictures_may_be_on_any_device(where):
     assert [m.n for m in seen] == [1, 2, 4, 6] and all(m.embedding.device.type == 'cpu' for m in seen)
     figure = adversary_figure(seen, y.to(where), d.to(where))
     assert len(figure.axes) == 6
+
+def test_the_distance_is_that_of_the_two_domains():
+    "Pictures of one domain are bright: no network at its start makes them alike"
+    torch.manual_seed(0)
+    x, y, d = pictures()
+    x = x + 9 * (d > 0).reshape(-1, *[1] * (x.dim() - 1))
+    step, = (s for s in fit(Small(), DomainAdversarial(DomainClassifier(8), steps=1), Batches(x, y, d, batch_size=len(x)), epochs=1))
+    seen, = moments([step], (x, y, d))
+    assert seen.mmd > .3 and seen.proxy_a > 1.5
