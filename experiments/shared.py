@@ -17,6 +17,7 @@ from torch import nn
 from fer_nb.backbones import Output
 from fer_nb.faces import EMOTIONS
 from fer_nb.files import read_csv, write_csv
+from fer_nb.mirror import gray # noqa: F401 - handed on
 from fer_nb.tables import fill, finished
 
 DATA = Path(__file__).resolve().parents[1]/"data_samples"
@@ -77,12 +78,6 @@ class SmallCNN(nn.Module):
 def stage(a, b):
     "A 3 × 3 convolution from a to b channels, and what follows it."
     return [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)]
-
-
-def gray(images):
-    "uint8 (N, 3, H, W) to float (N, 1, H, W), every picture with mean 0 and deviation 1, as the papers' preprocessing normalizes it."
-    x = (images.float() * torch.tensor([.299, .587, .114]).view(3, 1, 1)).sum(1, keepdim=True)
-    return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True).clamp(min=1)
 
 
 def mirrored(x, y):

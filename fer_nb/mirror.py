@@ -27,12 +27,12 @@ from .recipes import Settings, setting
 from .training import cosine, fit
 
 # %% auto #0
-__all__ = ['SCENES', 'METHODS', 'Adaptation', 'adaptation', 'adaptation_race']
+__all__ = ['SCENES', 'METHODS', 'gray', 'Adaptation', 'adaptation', 'adaptation_race']
 
 # %% ../nbs/16_mirror.ipynb #b071eea6
 SCENES = *DOMAINS, *DIGIT_SETS # drawn faces, and real digits
 
-def _gray(images: torch.Tensor) -> torch.Tensor:
+def gray(images: torch.Tensor) -> torch.Tensor:
     "uint8 (N, 3, H, W) to float (N, 1, H, W), every picture with mean 0 and deviation 1."
     x = (images.float() * torch.tensor([.299, .587, .114]).view(3, 1, 1)).sum(1, keepdim=True)
     return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True).clamp(min=1)
@@ -48,7 +48,7 @@ def _scene(domain: str, split: str) -> tuple[torch.Tensor, torch.Tensor, torch.T
     "Inputs, labels, and uint8 pictures; in training each face and its mirror image."
     if domain in DIGIT_SETS: return _digits(domain, split)
     data = load_faces(domain, split)
-    x, y = _gray(data.images), data.labels
+    x, y = gray(data.images), data.labels
     small = F.avg_pool2d(data.images.float().mean(1, keepdim=True), 2)[:, 0].byte()
     if split == "train": x, y, small = torch.cat([x, x.flip(3)]), y.repeat(2), small.repeat(2, 1, 1)
     return x, y, small

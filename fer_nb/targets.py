@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 import torch
+import torch.nn.functional as F
 
 from .checks import choice, need, tensor
 from .runtime import processes, sum_over_processes
 
 # %% auto #0
-__all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets']
+__all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets', 'softmax_loss']
 
 # %% ../nbs/09_targets.ipynb #ec452143
 REDUCTIONS = ("mean", "sum", "none")
@@ -188,3 +189,16 @@ def read_targets(
     check_weight(weight, num_classes)
     if tensor("y", y).is_floating_point(): return _soft(y, x, num_classes, weight)
     return _hard(y, x, num_classes, weight, ignore_index)
+
+# %% ../nbs/09_targets.ipynb #dbed9c25
+def softmax_loss(
+    logits: torch.Tensor, # (B, K)
+    y: torch.Tensor, # labels (B,), −1: unlabeled
+    together: bool = False, # divide by the count of all processes' shares of the batch
+) -> torch.Tensor: # scalar
+    """Softmax cross-entropy of what is labeled; 0 where nothing is.
+
+    Raises: see read_targets"""
+    targets = read_targets(y, logits, logits.shape[1], ignore_index=-1)
+    if together: targets = targets.together()
+    return targets.reduce(F.cross_entropy(logits, targets.y, reduction="none"))

@@ -121,3 +121,13 @@ def test_processes_share_the_count(ddp):
 ])
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message): call(*batch())
+
+
+def test_the_softmax_loss_of_what_is_labeled():
+    from fer_nb.targets import softmax_loss
+    logits, y = torch.randn(5, 3, dtype=torch.float64, requires_grad=True), torch.tensor([2, -1, 0, -1, 1])
+    torch.testing.assert_close(softmax_loss(logits, y), F.cross_entropy(logits[::2], y[::2]))
+    gradient, = torch.autograd.grad(softmax_loss(logits, y), logits)
+    assert not gradient[1::2].any() and gradient[::2].any(1).all()
+    assert softmax_loss(logits, torch.full((5,), -1)) == 0
+    with pytest.raises(ValueError, match="y: expected labels from 0 to 2"): softmax_loss(logits, torch.tensor([3, 0, 0, 0, 0]))

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ..backbones.lenets import Output
 from ..checks import need, number, several, tensor
 from ..runtime import learning
-from ..targets import read_targets
+from ..targets import softmax_loss
 from ..training.objective import _Terms
 
 # %% auto #0
@@ -38,7 +37,8 @@ def _covariance(
     return (share[:, None] * y).T @ y / (1 - share.square().sum())
 
 def _coral(x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    apart = _covariance(x, (shares := _shares(target, x))[0]) - _covariance(x, shares[1])
+    source, other = _shares(target, x)
+    apart = _covariance(x, source) - _covariance(x, other)
     return apart.square().sum() / (4 * x.shape[1] ** 2)
 
 # %% ../../nbs/16_adaptation/00_distances.ipynb #af2d67b8
@@ -141,12 +141,8 @@ class DomainObjective(_Terms):
         batch: tuple, # (x, y, domains)
         output: Output, # of the model
     ) -> dict[str, torch.Tensor]: # the weighted terms; their sum is the total
-        "The weighted terms; one whose weight is 0 is left out of the graph."
+        "The weighted terms."
         need(len(batch) >= 3, "batch", "(x, y, domains)", f"{len(batch)} tensors")
-        logits, target = output.logits, batch[2] > 0
-        labeled = read_targets(batch[1], logits, logits.shape[1], ignore_index=-1)
-        if learning(self): labeled = labeled.together()
-        losses = {"softmax": labeled.reduce(
-            F.cross_entropy(logits, labeled.y, reduction="none"))}
-        losses |= {name: term(output, target) for name, term in self.terms.items()}
+        losses = {"softmax": softmax_loss(output.logits, batch[1], learning(self))}
+        losses |= {name: term(output, batch[2] > 0) for name, term in self.terms.items()}
         return {name: loss * self.weights[name] for name, loss in losses.items()}

@@ -17,7 +17,7 @@ from torch import nn
 from .distances import entropy
 from ..backbones.lenets import Output
 from ..checks import instance, need, number
-from ..runtime import evaluating
+from ..embeddings import embed
 
 # %% auto #0
 __all__ = ['SCORERS', 'Seen', 'see', 'source_accuracy', 'negative_entropy', 'information',
@@ -48,15 +48,16 @@ def see(
     "What the network says, in evaluation mode."
     device = next(model.parameters()).device
     def outputs(x: torch.Tensor) -> Output:
-        with evaluating(model):
-            parts = [model(part.to(device)) for part in x.split(batch_size)]
-        return Output(*(torch.cat(field).float().cpu() for field in zip(*parts)))
+        return Output(*(t.cpu() for t in embed(model, x.to(device), batch_size)))
     return Seen(outputs(training), outputs(validation[0]), validation[1].cpu(), outputs(target))
 
 # %% ../../nbs/16_adaptation/03_scorers.ipynb #3e7ca243
+def _hits(seen: Seen) -> torch.Tensor: # (B,), bool
+    return seen.validation.logits.argmax(1) == seen.y
+
 def source_accuracy(seen: Seen) -> float: # 0 … 1
     "Accuracy on the source's validation images: sees what adaptation breaks."
-    return (seen.validation.logits.argmax(1) == seen.y).float().mean().item()
+    return _hits(seen).float().mean().item()
 
 def negative_entropy(seen: Seen) -> float: # -log K … 0
     """Minus the mean entropy of the predictions on the target.
@@ -127,8 +128,7 @@ def weighted_accuracy(
         return KernelDensity(bandwidth=bandwidth).fit(_wide(x)).score_samples(at)
     log_w = log_density(seen.target.embedding) - log_density(seen.validation.embedding)
     w = np.exp(log_w - log_w.max())
-    hits = (seen.validation.logits.argmax(1) == seen.y).numpy()
-    return float((w * hits).sum() / w.sum())
+    return float((w * _hits(seen).numpy()).sum() / w.sum())
 
 # %% ../../nbs/16_adaptation/03_scorers.ipynb #df327388
 SCORERS: dict[str, Callable[[Seen], float]] = dict(

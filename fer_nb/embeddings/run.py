@@ -214,7 +214,6 @@ class Run(_Recorded, _Written):
     recall: list[np.ndarray] # (K,) each
     grad_norm: list[float]
 
-
     def __init__(
         self,
         labels: ArrayLike | torch.Tensor, # classes of the watched points (N,), ints
@@ -381,8 +380,7 @@ def meta(
                for field in ("recall", "grad_norm", "centers", "head", "biases")}
     return dict(
         name=run.name, class_names=run.class_names, minority=run.minority, counts=run.counts,
-        n=len(run.labels),
-        k=len(run.class_names), d=run.d, total=run.total, steps=part["steps"],
+        n=len(run.labels), k=len(run.class_names), d=run.d, total=run.total, steps=part["steps"],
         epochs=part["epochs"], scales=part["scales"], recall=numbers["recall"],
         grad_norm=numbers["grad_norm"],
         losses={name: _json_numbers(v[start:n]) for name, v in run.losses.items()},

@@ -17,10 +17,11 @@ from ..runtime import evaluating
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from fer_nb.backbones import Output
     from fer_nb.training import Step
 
 # %% auto #0
-__all__ = ['Moment', 'moments', 'adversary_figure']
+__all__ = ['Moment', 'two_sides', 'moments', 'adversary_figure']
 
 # %% ../../nbs/14_grl/01_looks.ipynb #597b8278
 class Moment(NamedTuple):
@@ -34,18 +35,26 @@ class Moment(NamedTuple):
     embedding: torch.Tensor # (N, d)
 
 # %% ../../nbs/14_grl/01_looks.ipynb #5a1c967b
+def two_sides(
+    output: Output, # embedding (N, d), logits (N, K)
+    y: torch.Tensor, # true labels (N,)
+    domains: torch.Tensor, # (N,), all on one device
+) -> tuple[float, float, float, float, torch.Tensor]:
+    "Proxy A-distance, MMD², accuracy on the first domain and on the others, embedding on the CPU."
+    from fer_nb.embeddings import domain_distance
+    z, right = output.embedding.float().cpu(), (output.logits.argmax(1) == y).float().cpu()
+    first = (domains == domains.min()).cpu()
+    apart = domain_distance(z[first].numpy(), z[~first].numpy())
+    return *apart, right[first].mean().item(), right[~first].mean().item(), z
+
 def _look_at(step: Step, watch: tuple) -> Moment:
     "What a training looks like at this step; watch (x, y, domains) may be on any device."
-    from fer_nb.embeddings import domain_distance
     objective = cast(DomainAdversarial, step.objective)
     device = next(step.model.parameters()).device
     x, y, domains = (t.to(device) for t in watch)
     with evaluating(step.model): output = step.model(x)
-    z, right = output.embedding.float().cpu(), (output.logits.argmax(1) == y).float().cpu()
-    first = (domains == domains.min()).cpu()
-    return Moment(step.n, objective.look((x, y, domains), output),
-                  *domain_distance(z[first].numpy(), z[~first].numpy()),
-                  right[first].mean().item(), right[~first].mean().item(), z)
+    seen = objective.look((x, y, domains), output)
+    return Moment(step.n, seen, *two_sides(output, y, domains))
 
 def moments(
     steps: Iterable[Step], # fit(...), whose objective is a DomainAdversarial

@@ -14,7 +14,7 @@ import torch
 
 from ..checks import choice, need, number, whole
 from .doctor import Finding, doctor
-from .looks import Moment
+from .looks import Moment, two_sides
 from .reversal import DomainAdversarial, DomainClassifier
 
 # %% auto #0
@@ -121,19 +121,15 @@ class MirrorLook:
 
     def __call__(self, step: Any, output: Any) -> dict[str, Any]: # curve -> number; "findings"
         "Measure; nothing changes."
-        from fer_nb.embeddings import domain_distance
-        _, y, d = self.points
-        z, right = output.embedding.cpu(), (output.logits.argmax(1).cpu() == y).float()
+        y, d = (t.to(output.embedding.device) for t in self.points[1:])
         self.looks += 1
-        if not z.isfinite().all(): return {} # the training is about to say so itself
-        apart = domain_distance(z[d == 0].numpy(), z[d != 0].numpy())
-        source, target = (right[side].mean().item() for side in (d == 0, d != 0))
+        if not output.embedding.isfinite().all(): return {} # the training is about to say so
+        sides = proxy_a, _, source, target, _ = two_sides(output, y, d)
         values = {"accuracy, source": source, "accuracy, target": target,
-                  "proxy A-distance": apart.proxy_a}
+                  "proxy A-distance": proxy_a}
         if not isinstance(step.objective, DomainAdversarial): return values
-        device = output.embedding.device
-        seen = step.objective.look((None, y.to(device), d.to(device)), output)
-        self.moments.append(Moment(step.n, seen, *apart, source, target, z))
+        seen = step.objective.look((None, y, d), output)
+        self.moments.append(Moment(step.n, seen, *sides))
         limit = seen.limit if math.isfinite(seen.limit) else LIMIT
         return {**values, "λ": seen.lambd, "limit": min(limit, LIMIT), **_margin(step.objective),
                 "domain classifier right": seen.accuracy, "reversed gradient": seen.reversed,

@@ -17,7 +17,7 @@ from torch import nn
 from ..centers.loss import _snapshot
 from ..checks import choice, need, number, several, tensor, whole
 from ..runtime import evaluating, learning, saved_since
-from ..targets import read_targets
+from ..targets import read_targets, softmax_loss
 
 # %% auto #0
 __all__ = ['grad_reverse', 'GradientReversal', 'factor', 'clamped_domain_loss', 'DomainClassifier',
@@ -323,11 +323,9 @@ class DomainAdversarial(_Scheduled):
         lambd, limit = self.schedule()
         mirrored = grad_reverse(output.embedding, lambd if self.scales == "reversal" else 1.)
         nll, logits = self.domain_nll(mirrored, domains), output.logits
-        labeled = read_targets(y, logits, logits.shape[1], ignore_index=-1)
+        softmax = softmax_loss(logits, y, learning(self))
         everyone = read_targets(domains, nll, self.classifier.num_domains)
-        if learning(self):
-            labeled, everyone = labeled.together(), everyone.together()
-        softmax = labeled.reduce(F.cross_entropy(logits, labeled.y, reduction="none"))
+        if learning(self): everyone = everyone.together()
         domain = everyone.reduce(_clamp_losses(nll, limit))
         self.count()
         return {"softmax": softmax, "domain": lambd * domain if self.scales == "loss" else domain}

@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ..checks import need, number, whole
 from .pseudo_emotions import PseudoEmotions
 from ..runtime import learning, processes, sum_over_processes
-from ..targets import read_targets
+from ..targets import read_targets, softmax_loss
 
 if TYPE_CHECKING: from fer_nb.backbones import Output
 
@@ -74,14 +73,10 @@ def _decision_loss(
         known = ~y.isnan()
         wrong = (torch.where(known, logits, 0) - torch.where(known, y, 0)).square().flatten()
         targets = read_targets(known.flatten().long() - 1, wrong, 1, ignore_index=-1)
-    else:
-        need(y.dtype == torch.int64 and y.ndim == 1, "y",
-             "labels (B,), int64, −1 for unlabeled", got)
-        known = y >= 0
-        targets = read_targets(y, logits, logits.shape[1], ignore_index=-1)
-        wrong = F.cross_entropy(logits, targets.y, reduction="none")
-    if together: targets = targets.together()
-    return targets.reduce(wrong), known
+        if together: targets = targets.together()
+        return targets.reduce(wrong), known
+    need(y.dtype == torch.int64 and y.ndim == 1, "y", "labels (B,), int64, −1 for unlabeled", got)
+    return softmax_loss(logits, y, together), y >= 0
 
 # %% ../../nbs/13_large_margin/03_semi_supervised.ipynb #653b6d2c
 class SemiSupervised(_Balance):

@@ -204,13 +204,11 @@ class _Telling(Transport):
     _snapshot: Any
 
     def _state(self) -> dict[str, Any]:
+        from fer_nb.widgets.ask import plans_said
         code = self._code([{**self._values, **p} for p in self._panels])
         stands = _stands(self._controls, self._values, self._panels)
-        return _page_state(self._trainer) | stands | dict(code=code)
-
-    def _told(self) -> dict[str, Any]:
-        from fer_nb.widgets.ask import plans_said
-        return {**self._state(), **plans_said(self._trainer.runs)}
+        plans = plans_said(self._trainer.runs)
+        return _page_state(self._trainer) | stands | dict(code=code) | plans
 
     def _changed(self) -> None:
         "The trainer's state has changed: tell the page; at the end draw the still picture."
@@ -218,7 +216,7 @@ class _Telling(Transport):
             if self._closed: return
             t, wire, stills = self._trainer, self._wire, self._stills
             if self._ready and (wire.generation, wire.runs) != (t.generation, t.runs): self._open()
-            self._status = self._told()
+            self._status = self._state()
             self._offer()
             ended = not t.running and (t.done or t.stopped)
             if ended and stills.thread is None: stills.draw(t.runs, self._failed)
@@ -272,7 +270,7 @@ class _Hearing(_Telling):
         self._pulse.beat(_event_loop())
         if kind == "ready":
             with self._guard:
-                self._ready, self._snapshot, self._status = True, {}, self._told()
+                self._ready, self._snapshot, self._status = True, {}, self._state()
                 self._open()
         elif kind == "ack":
             self._wire.ack(message["seq"])

@@ -58,8 +58,7 @@ def run_blocks(
         meta: dict[str, Any] = dict(
             name=run.name, class_names=run.class_names, minority=run.minority,
             k=len(run.class_names), total=run.total, counts=run.counts, labels=len(blocks),
-            images=None,
-            error=errors[p] if errors else "")
+            images=None, error=errors[p] if errors else "")
         meta |= beside(run, len(run))
         blocks.append(run.labels.astype(np.uint8).tobytes())
         if images and run.images is not None:

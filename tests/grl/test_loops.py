@@ -133,14 +133,19 @@ def test_what_a_normalization_gets(shape):
     rows = x.reshape(3, 2, -1).mean(2)
     assert mean.tolist() == rows.mean(0).tolist() and var.tolist() == rows.var(0).tolist() and n == 3
 
-def test_only_the_last_trial_step_counts():
+def watched(steps):
+    "A reversed head, watched for so many steps"
     model, critic = network(), nn.Linear(16, 2)
     sgd = torch.optim.SGD([*model.parameters(), *critic.parameters()], lr=.01)
     with watch(model, head=critic) as w:
-        for x, _, d in batches(2):
+        for x, _, d in batches(steps):
             sgd.zero_grad()
             F.cross_entropy(mirror(critic, model(x)), d).backward()
             sgd.step()
+    return w
+
+def test_only_the_last_trial_step_counts():
+    w = watched(2)
     w.slopes = [Slopes(1., -1., 1., 1.), Slopes(-1., 1., 1., .3)]
     assert doctor(w) == []
 
@@ -160,12 +165,6 @@ def test_a_loop_that_does_nothing():
 
 @pytest.mark.parametrize('apart, found', [([4.9] * 4, False), ([5.1] * 4, True), ([5.1] * 2, False), ([5.1] * 3, True)])
 def test_how_far_apart_means_are(apart, found):
-    model, critic = network(), nn.Linear(16, 2)
-    sgd = torch.optim.SGD([*model.parameters(), *critic.parameters()], lr=.01)
-    with watch(model, head=critic) as w:
-        for x, _, d in batches(4):
-            sgd.zero_grad()
-            F.cross_entropy(mirror(critic, model(x)), d).backward()
-            sgd.step()
+    w = watched(4)
     w.apart = apart
     assert doctor(w).names() == ['statistics kept apart'] * found

@@ -16,7 +16,7 @@ from torchvision.transforms.v2 import functional as TF
 import fer_nb.preprocessing.folders as room
 from fer_nb.preprocessing import align, crop, detect, preprocess, read_image, read_manifest, to_gray
 from photos import HOPPER, pil
-from waiting import wait_for
+from waiting import STUCK, wait_for
 
 
 def photographs(root, hopper):
@@ -106,14 +106,7 @@ def test_in_parallel(whole, tmp_path):
     assert preprocess(folder, tmp_path/"out", size=64, workers=2, progress=False) == counts
     assert snapshot(tmp_path/"out") == snapshot(out)
 
-KILLED = """
-import sys, time, fer_nb.preprocessing.folders as room
-one, begun = room._do_file, []
-def stuck(*args):
-    begun.append(args)
-    if len(begun) > 6: time.sleep(1000) # until it is killed
-    return one(*args)
-room._do_file = stuck
+KILLED = STUCK.format(room="fer_nb.preprocessing.folders", name="_do_file", calls=6) + """
 room.preprocess(sys.argv[1], sys.argv[2], size=64, workers=1, progress=False)
 """
 

@@ -20,7 +20,7 @@ from fer_nb.large_margin import EMOTIONET_AUS
 from fer_nb.papers import Recipe
 from fer_nb.reproduce import EXPERIMENTS, NETWORKS, Cell, Experiment, Training, at_scale, run
 from fer_nb.reproduce.runner import Job, plan
-from waiting import wait_for
+from waiting import STUCK, wait_for
 
 torch.set_num_threads(1)
 small = lambda name, **kw: run(name, scale="smoke", jobs=1, progress=False, **kw)
@@ -75,22 +75,12 @@ def test_nothing_is_trained_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "train", lambda *a: pytest.fail("trained again"))
     assert numbers(small("003-table-3", out=tmp_path)) == numbers(first)
 
-KILLED = """
-import time, torch
-import fer_nb.reproduce.runner as room
-torch.set_num_threads(1)
-one, begun = room.train, []
-def stuck(*args):
-    begun.append(args)
-    if len(begun) > 2: time.sleep(1000) # until it is killed
-    return one(*args)
-room.train = stuck
-room.run('003-table-3', scale='smoke', seeds=2, jobs=1, out={out!r}, progress=False)
+KILLED = STUCK.format(room="fer_nb.reproduce.runner", name="train", calls=2) + """
+room.run('003-table-3', scale='smoke', seeds=2, jobs=1, out=sys.argv[1], progress=False)
 """
 
 def test_killed_and_started_again(tmp_path):
-    code = KILLED.format(out=str(tmp_path/"killed"))
-    process = subprocess.Popen([sys.executable, "-c", code])
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path/"killed")])
     rows = tmp_path/"killed/rows.jsonl"
     assert wait_for(lambda: process.poll() is not None or rows.exists() and 2 <= rows.read_text().count("\n"), pause=.02) and process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
