@@ -59,7 +59,8 @@ def lab(
     print(f"{len(copied)} files copied to {home}{there}", flush=True)
     from jupyterlab.labapp import LabApp
     page = "/lab/tree/labs/wild_mnist.ipynb"
-    command = [f"--ServerApp.root_dir={home}", f"--LabApp.default_url={page}"]
+    command = [f"--ServerApp.root_dir={home}", f"--LabApp.default_url={page}",
+               "--LabApp.news_url=None"] # its question would lie over the playback bar
     if not browser: command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0: command.append("--allow-root")
     LabApp.launch_instance(command)
