@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from .checks import need, printable, whole
@@ -59,11 +61,16 @@ def lab(
     print(f"{len(copied)} files copied to {home}{there}", flush=True)
     from jupyterlab.labapp import LabApp
     page = "/lab/tree/labs/wild_mnist.ipynb"
-    command = [f"--ServerApp.root_dir={home}", f"--LabApp.default_url={page}",
-               "--LabApp.news_url=None"] # its question would lie over the playback bar
+    command = [f"--ServerApp.root_dir={home}", f"--LabApp.default_url={page}"]
     if not browser: command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0: command.append("--allow-root")
-    LabApp.launch_instance(command)
+    with TemporaryDirectory() as config: # JupyterLab's question about news hides the playback bar
+        paths = [config, os.environ.get("JUPYTER_CONFIG_PATH", "")]
+        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+        no_news = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+        defaults = make_folder(f"{config}/labconfig", "folder")/"default_setting_overrides.json"
+        write_whole(defaults, json.dumps(no_news))
+        LabApp.launch_instance(command)
     return 0
 
 # %% ../nbs/21_cli.ipynb #060b3c3f

@@ -231,6 +231,8 @@ def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
         assert get(f"{server['url']}api/contents")[0] == 403  # no token, no files
         status, text, _ = get(f"{server['url']}api/contents/labs?token={server['token']}")
         assert status == 200 and 'wild_mnist.ipynb' in [f['name'] for f in json.loads(text)['content']]
+        news = json.loads(get(f"{server['url']}lab/api/settings/@jupyterlab/apputils-extension:notification?token={server['token']}")[1])
+        assert news['schema']['properties']['fetchNews']['default'] == 'false' and news['settings'] == {}  # no question over the playback bar
         log = (tmp_path/'log').read_text()
         assert re.search(r'^\d+ files copied to .*course, 1 already there and left as they are$', log, re.M)
         assert f"/lab/tree/labs/wild_mnist.ipynb?token={server['token']}" in log
