@@ -148,7 +148,7 @@ def read_lines(
     rows, damaged = [], []
     for n, line in enumerate(lines, 1):
         try: row = json.loads(line) if line.strip() else {}
-        except ValueError: row = None
+        except (ValueError, RecursionError): row = None
         if not isinstance(row, dict): damaged.append(n)
         elif row: rows.append(row)
     if damaged and damaged[-1] == len(lines): damaged.pop() # cut short, or being written
@@ -201,6 +201,9 @@ def read_csv(
         with open(path, encoding="utf-8", newline="") as file: rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"path: expected a table with a head, got {path}: {error}") from None
+    for n, row in enumerate(rows, 1):
+        whole = None not in row and None not in row.values()
+        need(whole, "path", "a table with a head", f"{path}, whose row {n} has other columns")
     return [{_text(k): _text(v) for k, v in row.items()} for row in rows]
 
 # %% ../nbs/00_ground/01_files.ipynb #7a6d8c2f

@@ -22,7 +22,7 @@ from .embeddings import Run, embed, record
 from .files import data_file, make_folder, read_csv, read_lines, write_csv
 from .large_margin import LargeMarginLoss
 from .recipes import Settings, from_row, setting
-from .runtime import torch_threads
+from .runtime import share_of, torch_threads
 from .separate_loss import SeparateLoss, true_centers
 from .tables import fill, finished, interval, markdown as aligned, paired as apart, spread
 from .training import Batches, NonFiniteLoss, Objective, cosine, evaluate, fit, staircase
@@ -162,7 +162,7 @@ def start(
     "Begin the recipe's training: an iterator of steps"
     model, objective = build(r)
     data = data or wild_data(r)
-    batches = Batches(data.x, data.y, batch_size=r.batch_size, seed=r.seed)
+    batches = Batches(data.x, data.y, batch_size=share_of(r.batch_size), seed=r.seed)
     schedule = cosine() if r.schedule == "cosine" else staircase(min(1., 20/r.epochs))
     return fit(model, objective, batches, r.epochs, lr=r.lr, schedule=schedule, clip=r.clip,
                seed=r.seed, center_lr=r.alpha, **kw)

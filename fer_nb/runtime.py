@@ -19,7 +19,8 @@ from .checks import whole
 
 # %% auto #0
 __all__ = ['evaluating', 'learning', 'saved_since', 'random_state', 'set_random_state', 'processes',
-           'rank', 'first_process', 'sum_over_processes', 'torch_threads']
+           'rank', 'first_process', 'started_processes', 'share_of', 'sum_over_processes',
+           'torch_threads']
 
 # %% ../nbs/00_ground/02_runtime.ipynb #1fa44c4c
 @contextmanager
@@ -90,6 +91,16 @@ def first_process() -> bool:
     return (rank() if _joined() else int(os.environ.get("RANK", 0))) == 0
 
 # %% ../nbs/00_ground/02_runtime.ipynb #f9870273
+def started_processes() -> int:
+    "How many processes were started together, by torchrun, whether or not they have joined yet."
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+def share_of(
+    batch_size: int, # samples of a batch, of all processes together
+) -> int: # at least 1
+    "How many of them each process takes."
+    return max(1, batch_size // started_processes())
+
 def sum_over_processes(
     *tensors: torch.Tensor, # of one dtype
     group: Any = None, # a process group of torch.distributed; None: all

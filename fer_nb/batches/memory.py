@@ -60,8 +60,10 @@ def _shuffled(n: int, seed: int, epoch: int) -> torch.Tensor:
 def _shares(order: torch.Tensor, rows: int, start: int) -> Iterator[torch.Tensor]:
     "This process's `rows` or fewer of each union batch, from batch `start` on."
     world = processes()
-    order = torch.cat([order, order.repeat(world)[:-len(order) % world]])
-    for union in order.split(rows * world)[start:]: yield union[rank()::world]
+    unions = order.split(rows * world)
+    missing = max(world - len(unions[-1]), 0) # rows, for everybody to have one
+    last = torch.cat([unions[-1], order.repeat(world)[:missing]])
+    for union in (*unions[:-1], last)[start:]: yield union[rank()::world]
 
 # %% ../../nbs/00_ground/05_batches/00_memory.ipynb #27f6a8d6
 def _check_tensors(tensors: tuple) -> None:
@@ -79,8 +81,9 @@ class Batches(Source):
     """Mini-batches of tensors that are already in memory, in an order by (seed, epoch) alone.
 
     Yields tuples `(x, y, …)` of `batch_size` rows, the last of an epoch may have fewer. With
-    several processes each gets `batch_size` rows of a union batch; all get the same number (the
-    last union batch is filled up from the epoch's start).
+    several processes each gets `batch_size` rows of a union batch; all get the same number of
+    batches. In an epoch's last one, shares may differ by a row; it is filled up from the epoch's
+    start if there is no row for some process.
 
     Args:
         tensors: images (N, …), labels (N,), and whatever else belongs to a sample

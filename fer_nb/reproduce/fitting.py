@@ -30,7 +30,8 @@ from ..large_margin import (EMOTIONET_AUS, LargeMarginLoss, PseudoEmotions, Semi
 from ..preprocessing import augment, ten_crops
 from .sets import Mapped, parts
 from .trainings import ADVERSARIAL, NETWORKS, Training
-from ..runtime import evaluating, random_state, set_random_state
+from ..runtime import (evaluating, random_state, set_random_state, share_of,
+                            started_processes)
 from ..separate_loss import SeparateLoss, similarity_table, true_centers
 from ..training import Batches, Objective, cosine, fit, score
 
@@ -145,8 +146,6 @@ def objective(
     return Objective(**{t.loss: (_TERMS[t.loss](classes, feat_dim), t.lam)})
 
 # %% ../../nbs/22_reproduce/03_fitting.ipynb #35512b31
-def _world() -> int: return int(os.environ.get("WORLD_SIZE", 1)) # before anyone has joined
-
 def _without_label(x: torch.Tensor, *_: Any) -> tuple: return (x,)
 
 def _with_unknown(x: torch.Tensor, *_: Any) -> tuple:
@@ -157,15 +156,15 @@ def _joined(sets: list) -> Any: return sets[0] if len(sets) == 1 else ConcatData
 def _batches(t: Training, labeled: list, blind: list, seed: int) -> Any:
     "Labeled and unlabeled pictures in the batches the loss wants; `fit` adds the seed to theirs."
     small = t.most or isinstance(labeled[0], TensorDataset)
-    workers, share = 0 if small else min(8, os.cpu_count() or 1), max(1, t.batch // _world())
+    workers, share = 0 if small else min(8, os.cpu_count() or 1), share_of(t.batch)
     unnamed = [Mapped(d, _without_label) for d in blind]
     if t.loss in ADVERSARIAL:
         sets = dict(zip(t.sets, labeled)) | {
             f"{name} without labels": d for name, d in zip(t.unlabeled, unnamed)}
-        return BalancedBatches(sets, max(1, t.batch // len(sets) // _world()), 0, workers)
+        return BalancedBatches(sets, share_of(t.batch // len(sets)), 0, workers)
     if t.loss.startswith("ssl"):
         sets = {"labeled": _joined(labeled), "unlabeled": Mapped(_joined(blind), _without_label)}
-        return BalancedBatches(sets, max(1, t.batch // 2 // _world()), 0, workers)
+        return BalancedBatches(sets, share_of(t.batch // 2), 0, workers)
     labeled = [*labeled, *(Mapped(d, _with_unknown) for d in blind)]
     if all(isinstance(d, TensorDataset) for d in labeled):
         columns = zip(*(d.tensors for d in labeled))
@@ -210,7 +209,7 @@ def train(
     torch.manual_seed(seed)
     home, folders = None if out is None else Path(out), folders or {}
     model: Any = build(t, outputs(t), weights)
-    if torch.cuda.is_available() and _world() > 1: # statistics of the whole batch
+    if torch.cuda.is_available() and started_processes() > 1: # statistics of the whole batch
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     _start_from(model, t, seed, folders, weights, home)
     labeled, blind = ([parts(name, t, folders)[0] for name in names]

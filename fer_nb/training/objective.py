@@ -16,6 +16,7 @@ from torch import nn
 
 from ..backbones import Output
 from ..checks import instance, need, number, tensor, whole
+from ..runtime import learning, processes, sum_over_processes
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -49,6 +50,13 @@ class _Terms(nn.Module):
 
     def extra_repr(self) -> str: return f"weights={self.weights}"
 
+def _share(
+    mine: torch.Tensor, # this process's part of the batch (B, …)
+) -> torch.Tensor: # 0-d; 1 where all parts are alike
+    "How many samples this process has, beside the average over the processes."
+    count, = sum_over_processes(mine.new_full((), len(mine)))
+    return processes() * len(mine) / count
+
 class Objective(_Terms):
     """Softmax loss plus embedding terms, each with a weight.
 
@@ -65,7 +73,9 @@ class Objective(_Terms):
         output: Output, # of the model
     ) -> dict[str, torch.Tensor]: # name -> weighted scalar; the total loss is their sum
         "The weighted terms."
-        losses = {"softmax": F.cross_entropy(output.logits, batch[1])}
+        softmax = F.cross_entropy(output.logits, batch[1])
+        if learning(self) and processes() > 1: softmax = softmax * _share(output.logits)
+        losses = {"softmax": softmax}
         losses |= {name: term(output.embedding, batch[1]) for name, term in self.terms.items()}
         return {name: loss * self.weights[name] for name, loss in losses.items()}
 

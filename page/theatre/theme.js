@@ -29,24 +29,8 @@ export const MARK = "†"; // follows the name of a class with few training samp
 
 /** @type {{light: Theme, dark: Theme}} */
 export const THEMES = {
-  light: {
-    stage: [252, 252, 253],
-    ink: "#1f2328",
-    muted: "#59636e",
-    faint: "#d5dbe1",
-    grid: [236, 239, 242],
-    zero: [214, 220, 226],
-    ring: [35, 38, 43],
-    tint: 0.17,
-  },
-  dark: {
-    stage: [21, 23, 28],
-    ink: "#e6e8eb",
-    muted: "#a3abb5",
-    faint: "#3a414b",
-    grid: [33, 36, 43],
-    zero: [57, 63, 72],
-    ring: [240, 242, 245],
-    tint: 0.2,
-  },
+  light: { stage: [252, 252, 253], ink: "#1f2328", muted: "#59636e", faint: "#d5dbe1",
+    grid: [236, 239, 242], zero: [214, 220, 226], ring: [35, 38, 43], tint: 0.17 },
+  dark: { stage: [21, 23, 28], ink: "#e6e8eb", muted: "#a3abb5", faint: "#3a414b",
+    grid: [33, 36, 43], zero: [57, 63, 72], ring: [240, 242, 245], tint: 0.2 },
 };

@@ -1,4 +1,4 @@
-"Run by test_reproduce_runner.py, alone or twice under torchrun: recipes on real layouts, with a network whose output does not depend on the rest of the batch."
+"Run by test_reproduce_runner.py, alone or several times under torchrun: recipes on real layouts, with a network whose output does not depend on the rest of the batch."
 import json
 import sys
 from dataclasses import replace
@@ -6,9 +6,12 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+import fer_nb.papers
 import fer_nb.reproduce as room
 from fer_nb.backbones import Output
+from fer_nb.papers import Recipe
 from fer_nb.reproduce import Cell, Experiment, Training, run
+from fer_nb.reproduce.trainings import ADVERSARIAL, LOSSES, SEMI
 
 torch.set_num_threads(1)
 
@@ -26,13 +29,24 @@ class Plain(nn.Module):
         return Output(x, self.head(x))
 
 
+def training(loss):
+    "A small training of each kind: of one set, of two domains, of labeled and unlabeled pictures, of action units."
+    t = Training(("emotionet" if loss.startswith("au") else "rafdb",), loss=loss, epochs=3, batch=8, size=32, weights="none", most=12, lam=.1, gamma=2.)
+    return replace(t, unlabeled=("fer2013",)) if loss in ADVERSARIAL + SEMI else t
+
+
+def measured(t):
+    "Set and measure of a training's cell."
+    if isinstance(t, Recipe): return "mnist", "accuracy"
+    return t.sets[0], "avg full" if t.sets == ("emotionet",) else "loss"
+
+
 def main(folders, out):
     room.NETWORKS["resnet18"] = Plain
-    base = Training(("rafdb",), epochs=3, batch=4, size=32, weights="none", most=12)
-    trainings = {"softmax": base, "dda": replace(base, loss="dda", lam=.1, gamma=2.), "separate": replace(base, loss="separate", lam=.9), "udat": replace(base, loss="udat", lam=.1, unlabeled=("fer2013",)),
-                 "margin": replace(base, loss="ssl margin", unlabeled=("fer2013",))}
-    e = Experiment("ddp", "every way of making batches", tuple(Cell(name, measure, t, "rafdb", measure) for name, t in trainings.items() for measure in ("loss", "accuracy", "average inter")))
-    run(e, {name: folders[name] for name in ("rafdb", "fer2013")}, out=out, jobs=1, progress=False)
+    faces = {loss: training(loss) for loss in LOSSES}
+    digits = {f"digits {loss}": Recipe(loss=loss, lam=.1, majority=20, epochs=2, batch_size=40, width=.1) for loss in fer_nb.papers.LOSSES}
+    cells = [Cell(name, "", t, *measured(t)) for name, t in {**faces, **digits}.items()]
+    run(Experiment("ddp", "every kind of training", tuple(cells)), folders, scale="paper", out=out, jobs=1, progress=False)
 
 
 if __name__ == "__main__": main(json.loads(sys.argv[1]), sys.argv[2])

@@ -14,12 +14,15 @@ import torch
 
 import dataset_trees as trees
 import fer_nb.reproduce.runner as room
+from fer_nb import papers
 from _ddp_reproduce import main as alone
 from fer_nb.files import append_line, read_lines
+from fer_nb.wmnist import load_digits
 from fer_nb.large_margin import EMOTIONET_AUS
 from fer_nb.papers import Recipe
 from fer_nb.reproduce import EXPERIMENTS, NETWORKS, Cell, Experiment, Training, at_scale, run
 from fer_nb.reproduce.runner import Job, plan
+from fer_nb.reproduce.trainings import LOSSES
 from waiting import STUCK, wait_for
 
 torch.set_num_threads(1)
@@ -164,20 +167,37 @@ def test_a_diverged_training_is_a_row():
     cell, = small(e)
     assert (cell["seeds"], cell["diverged"]) == (0, 1)
 
+def measured(home):
+    "What every training of `_ddp_reproduce.py` came to: name → numbers, confusions flat."
+    rows = read_lines(home/"rows.jsonl")
+    each = {str(row["training"]): next(iter(row["measured"].values())) for row in rows}
+    return {name: {key: torch.tensor(value, dtype=torch.float64).flatten().tolist() for key, value in found.items()} for name, found in each.items()}
+
+@pytest.fixture(scope="module")
+def one_process(folders, tmp_path_factory):
+    "Every kind of training by this process alone, and the folders of its sets."
+    home = tmp_path_factory.mktemp("alone")
+    for part in ("train", "t10k"):
+        images, labels = (trees.idx(t.byte().numpy()) for t in load_digits(train=part == "train"))
+        trees.idx_folder(home/"mnist", part=part, images=images, labels=labels)
+    sets = {name: str(folders[name]) for name in ("rafdb", "fer2013", "emotionet")} | {"mnist": str(home/"mnist")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NETWORKS, "resnet18", NETWORKS["resnet18"]) # put back after `alone`
+        alone(sets, home)
+    return sets, measured(home)
+
 @pytest.mark.filterwarnings("ignore")
-def test_two_processes_make_the_same_table(folders, tmp_path, monkeypatch):
-    monkeypatch.setitem(NETWORKS, "resnet18", NETWORKS["resnet18"]) # put back after `alone`
-    sets = {name: str(folders[name]) for name in ("rafdb", "fer2013")}
-    alone(sets, tmp_path/"one")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run([*torchrun, Path(__file__).parent/"_ddp_reproduce.py", json.dumps(sets), tmp_path/"two"], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=500)
+@pytest.mark.parametrize("world", [2, 4])
+def test_several_processes_make_the_same_table(one_process, world, tmp_path):
+    sets, one = one_process
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(world)]
+    done = subprocess.run([*torchrun, Path(__file__).parent/"_ddp_reproduce.py", json.dumps(sets), tmp_path], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
-    one, two = ({row["training"]: row["measured"]["rafdb"] for row in read_lines(tmp_path/name/"rows.jsonl")} for name in ("one", "two"))
-    assert len(one) == len(two) == 5 and json.loads((tmp_path/"two/ddp.json").read_text())["processes"] == 2
-    for key in one:
-        for measure in ("loss", "average inter"): assert one[key][measure] == pytest.approx(two[key][measure], rel=1e-4)
-        assert one[key]["confusion"] == two[key]["confusion"]
-    assert len({round(m["loss"], 6) for m in one.values()}) == 5 # they are five different trainings
+    assert json.loads((tmp_path/"ddp.json").read_text())["processes"] == world
+    several = measured(tmp_path)
+    assert len(one) == len(several) == len(LOSSES) + len(papers.LOSSES)
+    for name, found in one.items():
+        for key, values in found.items(): assert several[name][key] == pytest.approx(values, rel=1e-4, nan_ok=True), (name, key)
 
 
 # ---- bad input
