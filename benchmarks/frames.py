@@ -81,7 +81,7 @@ def live(server, browser, losses, every, name):
 
 def first_picture(server, browser):
     "Seconds from one key in the freshly opened lab to a race that moves inside the window."
-    from fer_nb.cli import copy_course
+    from fer_nb.course import copy_course
     copy_course(server.folder)
     page = server.open_notebook(browser, "labs/wild_mnist.ipynb", 1280, 800)
     begin = time.monotonic()

@@ -17,60 +17,50 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .checks import need, printable, whole
+from .course import Change, copy_course, update_course
 from .files import make_folder, write_whole
 
 # %% auto #0
-__all__ = ['course_folder', 'copy_course', 'lab', 'wmnist', 'reproduce', 'doctor', 'parser', 'main']
-
-# %% ../nbs/21_cli.ipynb #3faf4f93
-def course_folder() -> Path:
-    "Where the course's notebooks are: in the wheel, or in a checkout"
-    import fer_nb
-    here = Path(fer_nb.__file__).parent
-    return next(p for p in (here/"nbs", here.parent/"nbs") if p.is_dir())
-
-def copy_course(
-    to: str | Path, # folder of the student's
-) -> tuple[list[Path], list[Path]]: # (copied, kept): relative paths of notebooks and pictures
-    """Copy the course's notebooks to a folder, each whole, without overwriting anything.
-
-    Raises: ValueError if it, or a folder in it, is a file"""
-    source, home, copied, kept = course_folder(), make_folder(to, "folder"), [], []
-    for f in sorted(source.rglob("*")):
-        if f.suffix not in (".ipynb", ".png", ".gif", ".jpg"): continue
-        if ".ipynb_checkpoints" in f.parts: continue
-        target = home/f.relative_to(source)
-        if os.path.lexists(target): kept.append(target.relative_to(home))
-        else:
-            make_folder(target.parent, "folder")
-            write_whole(target, f.read_bytes())
-            copied.append(target.relative_to(home))
-    return copied, kept
+__all__ = ['lab', 'wmnist', 'reproduce', 'doctor', 'parser', 'main']
 
 # %% ../nbs/21_cli.ipynb #8806951e
-def lab(
-    folder: str | Path = "fer_nb_course", # where the notebooks go
-    browser: bool = True, # False: only print the address
-) -> int: # exit status, when JupyterLab is stopped
-    "Copy the course and open JupyterLab on the Wild-MNIST notebook"
-    missing = [m for m in ("jupyterlab", "anywidget", "ipywidgets") if not find_spec(m)]
-    if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install "fer_nb[lab]"')
-    copied, kept = copy_course(folder)
-    home = Path(folder).expanduser().resolve()
-    there = f", {len(kept)} already there and left as they are" if kept else ""
-    print(f"{len(copied)} files copied to {home}{there}", flush=True)
+def _told(change: Change) -> str:
+    "What has become of a corrected file, and its cells that differ."
+    if change.name == change.written: return f"{change.name}: corrected"
+    told = f"{change.name}: yours is as it was, the corrected one is {change.written}"
+    return "\n".join([told, *("    " + line for line in change.difference.splitlines())])
+
+def _open(command: list[str]) -> None:
+    "JupyterLab until it is stopped, without its question about news over the playback bar."
     from jupyterlab.labapp import LabApp
-    page = "/lab/tree/labs/wild_mnist.ipynb"
-    command = [f"--ServerApp.root_dir={home}", f"--LabApp.default_url={page}"]
-    if not browser: command.append("--no-browser")
-    if hasattr(os, "geteuid") and os.geteuid() == 0: command.append("--allow-root")
-    with TemporaryDirectory() as config: # JupyterLab's question about news hides the playback bar
+    with TemporaryDirectory() as config:
         paths = [config, os.environ.get("JUPYTER_CONFIG_PATH", "")]
         os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
         no_news = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
         defaults = make_folder(f"{config}/labconfig", "folder")/"default_setting_overrides.json"
         write_whole(defaults, json.dumps(no_news))
         LabApp.launch_instance(command)
+
+def lab(
+    folder: str | Path = "fer_nb_course", # where the notebooks go
+    browser: bool = True, # False: only print the address
+    solutions: bool = False, # the teacher's copy, with the solutions of all exercises
+    update: bool = False, # bring what has been corrected since
+) -> int: # exit status, when JupyterLab is stopped
+    "Copy the course and open JupyterLab on the Wild-MNIST notebook"
+    missing = [m for m in ("jupyterlab", "anywidget", "ipywidgets") if not find_spec(m)]
+    if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install "fer_nb[lab]"')
+    changes = update_course(folder, solutions) if update else []
+    copied, kept = copy_course(folder, solutions)
+    home = Path(folder).expanduser().resolve()
+    there = f", {len(kept)} already there and left as they are" if kept else ""
+    print(f"{len(copied)} files copied to {home}{there}", flush=True)
+    for change in changes: print(_plain(_told(change)), flush=True)
+    page = "/lab/tree/labs/wild_mnist.ipynb"
+    command = [f"--ServerApp.root_dir={home}", f"--LabApp.default_url={page}"]
+    if not browser: command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0: command.append("--allow-root")
+    _open(command)
     return 0
 
 # %% ../nbs/21_cli.ipynb #060b3c3f
@@ -207,6 +197,15 @@ def _part(text: str) -> tuple:
     return i, n
 
 # %% ../nbs/21_cli.ipynb #bf29f5d6
+def _lab_parser(v: argparse.ArgumentParser) -> None:
+    v.add_argument("folder", nargs="?", metavar="DIR", help="default: fer_nb_course")
+    v.add_argument("--no-browser", dest="browser", action="store_false",
+                   help="only print the address")
+    v.add_argument("--solutions", action="store_true",
+                   help="the teacher's copy, with the solutions of all exercises")
+    v.add_argument("--update", action="store_true", help="bring notebooks that were corrected "
+                   "since; what you wrote stays as it is")
+
 def _wmnist_parser(v: _Parser) -> None:
     v.add_argument("--losses", type=_losses, help="comma-separated: softmax, center, island, dda, "
                    "separate, margin, angular; default: softmax,center,dda")
@@ -242,11 +241,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--version", action="version", version=f"fer_nb {__version__}")
     verbs = p.add_subparsers(dest="verb", required=True,
                              metavar="lab | wmnist | reproduce | doctor")
-    v = verbs.add_parser("lab", help="copy the course's notebooks to DIR and open JupyterLab",
-                         description=lab.__doc__)
-    v.add_argument("folder", nargs="?", metavar="DIR", help="default: fer_nb_course")
-    v.add_argument("--no-browser", dest="browser", action="store_false",
-                   help="only print the address")
+    _lab_parser(verbs.add_parser("lab", help="copy the course's notebooks to DIR and open "
+                                 "JupyterLab", description=lab.__doc__))
     _wmnist_parser(verbs.add_parser("wmnist", help="compare losses on Wild-MNIST",
                                     description=wmnist.__doc__))
     _reproduce_parser(verbs.add_parser(

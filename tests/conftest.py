@@ -14,6 +14,11 @@ local_provisioner.launch_kernel = Warm()
 """
 
 
+def pytest_collection_modifyitems(items):
+    "Notebooks first, so that no process waits for a long one at the end."
+    items.sort(key=lambda item: item.get_closest_marker("notebooks") is None)
+
+
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory):
     "One JupyterLab for all browser tests of this process; each test file opens its notebooks in a `room` of it."

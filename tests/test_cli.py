@@ -19,7 +19,7 @@ import pytest
 import fer_nb
 from dataset_trees import idx, idx_folder
 from fer_nb import cli
-from fer_nb.cli import copy_course, course_folder, main
+from fer_nb.cli import main
 from fer_nb.papers import Recipe
 from fer_nb.tables import finished
 from waiting import alive, wait_for
@@ -136,64 +136,7 @@ def test_options_become_fields(monkeypatch, tmp_path):
     assert recipes == [Recipe('softmax', **change), Recipe('center', **change)] and (seeds, out, kw) == (5, str(tmp_path), dict(movies=True, workers=None))
 
 
-# ---- lab: copying
-
-@pytest.fixture(scope='module')
-def source(): return sorted(p.relative_to(course_folder()) for p in course_folder().rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
-
-def test_course_is_copied_whole_and_once(tmp_path, source):
-    copied, kept = copy_course(tmp_path/'new'/'course')
-    assert sorted(p for p in copied if p.suffix == '.ipynb') == source and Path('labs/wild_mnist.ipynb') in source and kept == []
-    for f in copied: assert (tmp_path/'new/course'/f).read_bytes() == (course_folder()/f).read_bytes()
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*.ipynb')}
-    assert copy_course(tmp_path/'new/course') == ([], copied)
-    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*.ipynb')}
-
-def test_copying_never_overwrites(tmp_path, source):
-    "a student's notebook, a broken link and a folder in a notebook's place all stay"
-    (tmp_path/'labs').mkdir()
-    (tmp_path/'labs/wild_mnist.ipynb').write_text('my answers')
-    (tmp_path/source[0]).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path/source[0]).symlink_to(tmp_path/'gone.ipynb')
-    (tmp_path/source[1]).mkdir()
-    copied, kept = copy_course(tmp_path)
-    assert (tmp_path/'labs/wild_mnist.ipynb').read_text() == 'my answers' and not (tmp_path/'gone.ipynb').exists() and (tmp_path/source[1]).is_dir()
-    assert sorted(kept) == sorted([Path('labs/wild_mnist.ipynb'), source[0], source[1]]) and len(copied) >= len(source) - 3
-
-def test_a_missing_notebook_comes_back(tmp_path, source):
-    copy_course(tmp_path)
-    (tmp_path/source[2]).unlink()
-    assert copy_course(tmp_path)[0] == [source[2]]
-
-def test_a_file_in_the_way_is_named(tmp_path):
-    (tmp_path/'labs').write_text('mine')
-    with pytest.raises(ValueError, match='folder: expected a folder, got the file .*labs$'): copy_course(tmp_path)
-    (tmp_path/'f').write_text('mine')
-    with pytest.raises(ValueError, match='folder: expected a folder, got the file .*/f$'): copy_course(tmp_path/'f')
-    with pytest.raises(ValueError, match='folder: expected a folder, got the file .*/f$'): copy_course(tmp_path/'f'/'deeper')
-    assert (tmp_path/'f').read_text() == (tmp_path/'labs').read_text() == 'mine'
-
-CUT = """
-import resource, sys
-from fer_nb.cli import copy_course
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)) # stands in for a full disk: the write fails part-way
-copy_course(sys.argv[1])
-"""
-
-@pytest.mark.skipif(sys.platform == 'win32', reason='other limits')
-def test_a_copy_cut_short_leaves_no_cut_notebook(tmp_path, source):
-    done = subprocess.run([sys.executable, '-c', CUT, tmp_path], capture_output=True, text=True)
-    assert 'OSError: [Errno 27]' in done.stderr
-    there = [p.relative_to(tmp_path) for p in tmp_path.rglob('*') if p.is_file()]
-    assert len(there) < len(source) and all((tmp_path/f).read_bytes() == (course_folder()/f).read_bytes() for f in there)
-    copied, kept = copy_course(tmp_path)
-    assert kept == sorted(there) and all((tmp_path/f).read_bytes() == (course_folder()/f).read_bytes() for f in copied)
-
-def test_copying_leaves_out_checkpoints(tmp_path, monkeypatch):
-    (tmp_path/'nbs/.ipynb_checkpoints').mkdir(parents=True)
-    for name in ('a.ipynb', '.ipynb_checkpoints/a-checkpoint.ipynb', 'notes.txt', 'pic.png'): (tmp_path/'nbs'/name).write_text('x')
-    monkeypatch.setattr(cli, 'course_folder', lambda: tmp_path/'nbs')
-    assert copy_course(tmp_path/'c') == ([Path('a.ipynb'), Path('pic.png')], [])
+# ---- lab
 
 def test_lab_without_its_extra(tmp_path, monkeypatch, capsys):
     "says what to install before it copies anything"

@@ -2,7 +2,7 @@
 import pytest
 
 from lab_server import THEATRE, chromium
-from fer_nb.cli import copy_course
+from fer_nb.course import copy_course
 
 pytestmark = pytest.mark.browser
 IN_SIGHT = """selector => { const e = document.querySelector(selector)?.getBoundingClientRect(), w = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();

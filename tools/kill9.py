@@ -78,7 +78,7 @@ def preprocess_done(folder): return {k: v for k, v in files(folder).items() if k
     {"manifest": files(folder)["manifest.csv"]} if (folder/"manifest.csv").is_file() and len((folder/"manifest.csv").read_bytes().splitlines()) > PHOTOS + 1 else {})
 
 def lab(folder):
-    from fer_nb.cli import copy_course
+    from fer_nb.course import copy_course
     copy_course(folder)
 
 

@@ -5,6 +5,7 @@
 # %% ../../nbs/00_ground/05_batches/01_loaders.ipynb #4ab64f9d
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from copy import copy
 from itertools import islice
@@ -25,6 +26,18 @@ __all__ = ['LoaderBatches', 'ListBatches', 'as_source']
 _SAME = ("num_workers", "collate_fn", "pin_memory", "timeout", "worker_init_fn",
         "multiprocessing_context", "prefetch_factor", "persistent_workers")
 
+class _Share:
+    "This process's part of every so many batches as there are processes, dealt as `Batches` does."
+    def __init__(self, batches: Any): self.batches = batches
+
+    def __len__(self) -> int: return math.ceil(len(self.batches) / processes())
+
+    def __iter__(self) -> Iterator[list]:
+        world, first, rest = processes(), [], iter(self.batches)
+        while union := [row for batch in islice(rest, world) for row in batch]:
+            first = first or union
+            yield (union + first * world)[:max(len(union), world)][rank()::world]
+
 def _rebuilt(loader: DataLoader, order: torch.Generator, workers: torch.Generator) -> DataLoader:
     "A loader like `loader`, of this process's share, whose random numbers come from generators."
     batches: Any = loader.batch_sampler
@@ -32,9 +45,7 @@ def _rebuilt(loader: DataLoader, order: torch.Generator, workers: torch.Generato
         sampler: Any = copy(batches.sampler)
         if hasattr(sampler, "generator"): sampler.generator = order
         batches = BatchSampler(sampler, batches.batch_size, batches.drop_last)
-    if processes() > 1:
-        from accelerate.data_loader import BatchSamplerShard
-        batches = BatchSamplerShard(batches, processes(), rank())
+    if processes() > 1: batches = _Share(batches)
     options = {name: getattr(loader, name) for name in _SAME}
     return DataLoader(loader.dataset, batch_sampler=batches, generator=workers, **options)
 

@@ -48,15 +48,22 @@ def test_a_batch_sampler_of_ones_own_is_kept():
     class Pairs(BatchSampler): pass
     assert rows(as_source(DataLoader(DATA, batch_sampler=Pairs(SequentialSampler(range(5)), 2, False))).iterate(0)) == [[0, 1], [2, 3], [4]]
 
-def test_shares_of_two_processes_are_one_larger_batch():
-    whole = rows(as_source(DataLoader(DATA, 4, shuffle=True)).iterate(1))
-    parts = []
-    for rank in range(2):
-        with as_process(rank, 2):
-            source = as_source(DataLoader(DATA, 2, shuffle=True))
+@pytest.mark.parametrize("n, size, world", [(10, 2, 2), (11, 2, 2), (12, 1, 4), (10, 2, 3), (17, 3, 4)])
+def test_shares_of_processes_are_one_larger_batch(n, size, world):
+    data = TensorDataset(torch.arange(n), torch.arange(n))
+    whole, parts = rows(as_source(DataLoader(data, size * world, shuffle=True)).iterate(1)), []
+    for rank in range(world):
+        with as_process(rank, world):
+            source = as_source(DataLoader(data, size, shuffle=True))
             parts.append(rows(source.iterate(1)))
-            assert len(source) == len(parts[-1]) == 5
-    assert [sorted(a + b) for a, b in zip(*parts)] == [sorted(batch) for batch in whole]
+            assert len(source) == len(parts[-1]) == len(whole)
+    assert [sorted(sum(shares, [])) for shares in zip(*parts)] == [sorted(batch) for batch in whole]
+
+def test_nobody_is_left_without_a_sample():
+    data = TensorDataset(torch.arange(10), torch.arange(10))
+    for rank in range(4):
+        with as_process(rank, 4): shares = rows(as_source(DataLoader(data, 2)).iterate(0)) # two rows are left for four processes
+        assert shares[-1] == [[8], [9], [0], [1]][rank]
 
 def test_workers_that_live_on_keep_the_order():
     loader = DataLoader(Noisy(), 2, shuffle=True, num_workers=1, persistent_workers=True)
