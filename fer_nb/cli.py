@@ -196,7 +196,7 @@ def _part(text: str) -> tuple:
         raise argparse.ArgumentTypeError(f"expected I/N, as in 3/16, got {text!r}") from None
     return i, n
 
-# %% ../nbs/21_cli.ipynb #bf29f5d6
+# %% ../nbs/21_cli.ipynb #2dae84c7
 def _lab_parser(v: argparse.ArgumentParser) -> None:
     v.add_argument("folder", nargs="?", metavar="DIR", help="default: fer_nb_course")
     v.add_argument("--no-browser", dest="browser", action="store_false",
@@ -206,6 +206,7 @@ def _lab_parser(v: argparse.ArgumentParser) -> None:
     v.add_argument("--update", action="store_true", help="bring notebooks that were corrected "
                    "since; what you wrote stays as it is")
 
+# %% ../nbs/21_cli.ipynb #bf29f5d6
 def _wmnist_parser(v: _Parser) -> None:
     v.add_argument("--losses", type=_losses, help="comma-separated: softmax, center, island, dda, "
                    "separate, margin, angular; default: softmax,center,dda")
