@@ -35,8 +35,6 @@ def swings(
         low, high = min(low, v), max(high, v)
         if rising is not True and v - low >= size: count, rising, high = count + 1, True, v
         elif rising is not False and high - v >= size: count, rising, low = count + 1, False, v
-        if rising is True: low = v if v >= high else min(low, v)
-        if rising is False: high = v if v <= low else max(high, v)
     return count
 
 # %% ../../nbs/14_grl/08_curves.ipynb #66e81dae
