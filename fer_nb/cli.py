@@ -23,7 +23,7 @@ from .files import make_folder, write_whole
 # %% auto #0
 __all__ = ['lab', 'wmnist', 'reproduce', 'doctor', 'parser', 'main']
 
-# %% ../nbs/21_cli.ipynb #8806951e
+# %% ../nbs/21_cli.ipynb #a43f47f8
 def _told(change: Change) -> str:
     "What has become of a corrected file, and its cells that differ."
     if change.name == change.written: return f"{change.name}: corrected"
@@ -41,6 +41,7 @@ def _open(command: list[str]) -> None:
         write_whole(defaults, json.dumps(no_news))
         LabApp.launch_instance(command)
 
+# %% ../nbs/21_cli.ipynb #8806951e
 def lab(
     folder: str | Path = "fer_nb_course", # where the notebooks go
     browser: bool = True, # False: only print the address
