@@ -68,7 +68,7 @@ def live(server, browser, losses, every, name):
     page.locator(".fnb").scroll_into_view_if_needed()
     page.wait_for_timeout(2000)
     spent = "import time; print(time.process_time(), sum(len(r) for r in stage.runs))"
-    ask = lambda code: [float(v) for v in server.run_cell(page, code, 120).split()]
+    ask = lambda code: [float(v) for v in server.run_cell(page, code).split()]
     cpu, frames = ask(spent)
     page.locator(".fnb-stage").first.scroll_into_view_if_needed()
     painted, distinct = rates(page, THEATRE, 10)

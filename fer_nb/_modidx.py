@@ -788,6 +788,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fer_nb/embeddings/recorder.py'),
                                             'fer_nb.embeddings.recorder._recording': ( '06_embeddings/recorder.html#_recording',
                                                                                        'fer_nb/embeddings/recorder.py'),
+                                            'fer_nb.embeddings.recorder._rows': ( '06_embeddings/recorder.html#_rows',
+                                                                                  'fer_nb/embeddings/recorder.py'),
                                             'fer_nb.embeddings.recorder._start_run': ( '06_embeddings/recorder.html#_start_run',
                                                                                        'fer_nb/embeddings/recorder.py'),
                                             'fer_nb.embeddings.recorder._take_frame': ( '06_embeddings/recorder.html#_take_frame',

@@ -1,6 +1,7 @@
 "Domain adaptation in a real JupyterLab: a schedule is drawn while it trains, a point is asked about."
 import pytest
 
+from accessibility import found_in_both_themes
 from lab_server import THEATRE, chromium, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -31,6 +32,12 @@ def test_class_by_color_domain_by_shape_and_curves(page):
     words = page.locator(".fnb-minis").nth(1).get_attribute("aria-label")
     for name in ("accuracy: target", "domain classifier: right", "proxy A-distance", "reversed gradient"): assert name in words
     assert page.locator(".fnb-findings summary:visible").count() == 2
+
+def test_axe_finds_nothing_serious(room, page):
+    assert found_in_both_themes(room, page, ".fnb") == []
+    page.locator(".fnb-findings summary").last.click()
+    assert found_in_both_themes(room, page, ".fnb") == []
+    page.locator(".fnb-findings summary").last.click()
 
 def test_a_curve_is_drawn_with_the_keys_while_it_trains(room, page):
     schedule = page.locator(".fnb-schedule:visible")

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import bundle
-from fer_nb.embeddings import Run, payload, regions
+from fer_nb.angular_softmax import AngularSoftmax
+from fer_nb.backbones import Output
+from fer_nb.embeddings import Run, payload, record, regions
+from fer_nb.training import readout
 from fer_nb.widgets import frame_block, run_blocks
+from recorded_parts import K, Net, points, training
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT/'tests/js').glob('*.test.mjs'))
@@ -57,11 +62,31 @@ def wanted(run):
                 images=None if run.images is None else run.images.ravel().tolist(), frames=frames, nearest=nearest,
                 regions=[dict(frame=last, kind='head' if run.head else 'center', points=points.tolist(), winners=None if read is None else read.tolist())])
 
+COUNTS = 300, 40, 20
+
+def on_angles():
+    "A run recorded from a network whose head decides by angles"
+    net = Net()
+    net.classifier = AngularSoftmax(2, K, s=6., m=0.)
+    net.classifier.weight.data *= torch.tensor([[1.], [20.], [.05]])     # lengths that decide nothing
+    return record(training(net=net), points(), 5, class_names=list('abc'), counts=COUNTS).finish(), net.classifier
+
+def read_on_angles(run, head):
+    "What Python reads of it: places near and far, and 0; by the head, and by the prior-adjusted head"
+    z = np.random.default_rng(1).normal(size=(300, 2)) * np.geomspace(.01, 30, 300)[:, None]
+    z = torch.tensor(np.concatenate([z, np.zeros((1, 2))])).float()
+    scores = Output(z, head(z).detach())
+    read = {kind: readout(scores, name, prior=COUNTS).argmax(1).tolist() for kind, name in dict(head='linear', prior='prior').items()}
+    straight = z @ torch.tensor(run.head[-1]).T - torch.tensor(COUNTS).log()
+    assert (straight.argmax(1) != torch.tensor(read['prior'])).sum() > 20 and read['prior'] != read['head'] # who takes it for linear fails
+    return [dict(frame=len(run) - 1, kind=kind, points=z.tolist(), winners=winners) for kind, winners in read.items()]
+
 @pytest.fixture(scope='session')
 def packed(tmp_path_factory):
     "A file of runs as Python packs them, for an exported page and for messages, with what should be read"
     pictures = np.random.default_rng(0).integers(0, 256, (40, 5, 6), np.uint8)
     runs = dict(full=made(bias=True, images=pictures), huge=made(huge=True), bare=made(head=False, centers=False), centers=made(head=False), single=made(1, 3, 2))
+    runs['angular'], head = on_angles()
     out = {}
     for name, run in runs.items():
         file, = payload([run])['runs']
@@ -69,6 +94,7 @@ def packed(tmp_path_factory):
         metas, blocks = run_blocks([run], ['a word about it'])
         frames = [frame_block(run, i) for i in range(len(run))]
         out[name] = dict(file=file, want=wanted(run), message=dict(metas=metas, blocks=text(blocks), frames=[[info, *text([block])] for info, block in frames]))
+    out['angular']['want']['regions'] += read_on_angles(runs['angular'], head)
     metas, blocks = run_blocks([made(images=pictures), made(images=pictures.copy()), made(images=255 - pictures), made()])
     path = tmp_path_factory.mktemp('page')/'packed.json'
     path.write_text(json.dumps(dict(runs=out, shared=dict(metas=metas, blocks=text(blocks)))), encoding='utf-8')

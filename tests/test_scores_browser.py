@@ -2,6 +2,7 @@
 
 import pytest
 
+from accessibility import found_in_both_themes
 from lab_server import at_rest, calm, sticking_out, studio_room
 from fer_nb.faces import AU_NAMES
 from fer_nb.large_margin import PSEUDO_EMOTIONS, TABLES
@@ -129,6 +130,14 @@ def test_dark_light_narrow_and_names(room):
     for size in (380, 1100):
         assert sticking_out(page, ".fsc", size) == [], size
     assert page.locator(".fsc[role=group][aria-label]").count() == 1 and page.locator(".fsc-table[aria-label]").count() == 3 and page.locator(".fsc-verdict[role=status]").count() == 3
+
+
+def test_axe_finds_nothing_serious(room):
+    page = room.page
+    slider(page, "AU4").fill("0.9")
+    page_says(page, "r.tables[1].tied.length === 2")
+    calm(page)
+    for part in (".fst", ".fsc"): assert found_in_both_themes(room, page, part) == []
 
 
 @pytest.mark.parametrize("width, height", [(1280, 800), (1920, 1080)])

@@ -1,6 +1,7 @@
 "The AU studio in a real JupyterLab, driven by a headless Chromium the way a reader would."
 import numpy as np, pytest
 
+from accessibility import found_in_both_themes
 from lab_server import STUDIO, at_rest, calm, sticking_out, studio_room, wait_studio
 from fer_nb.faces import AU_NAMES, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS
 
@@ -304,6 +305,17 @@ def test_face_and_sliders_fit_one_screen_and_no_name_is_cut(room, width, height,
     cut = page.evaluate("() => [...document.querySelectorAll('.fst-name, .fst-name *')].filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline').map(e => e.textContent)")
     page.set_viewport_size(before)
     assert studio <= room_for_it and cut == []
+
+
+def test_axe_finds_nothing_serious(room):
+    page = room.page
+    chip(page, "surprise").click()
+    page.get_by_label("asymmetry").check()
+    page.get_by_role("button", name="Explain").click()
+    page.locator(".fst-row[data-au=AU4]").hover()
+    wait_studio(page, "s.extras === 'AU4' && !s.busy")
+    assert found_in_both_themes(room, page, ".fst") == []
+    page.get_by_role("button", name="Explain").click()
 
 
 def test_page_opened_anew_shows_the_same_face(room):

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from lab_server import THEATRE, animation_frames, chromium, write_notebook
+from accessibility import found, found_in_both_themes
+from lab_server import THEATRE, chromium, write_notebook
 from test_lab_browser import MAKE
 from waiting import wait_for
 
@@ -38,7 +39,7 @@ def test_the_race_stays_in_sight_while_it_trains(room):
     page.locator(".fnb-dock").wait_for()
     page.wait_for_function("() => document.querySelectorAll('.fnb-dock canvas').length === 2")
     text = page.locator(".fnb-dock-text").inner_text()
-    assert "softmax" in text and "dda" in text
+    assert "softmax" in text and "dda" in text and found_in_both_themes(room, page, ".fnb-dock") == []
     page.locator(".fnb-dock-back").click()                                         # and leads back
     page.evaluate("document.querySelector('.fnb').scrollIntoView()")
     wait(page, "!s.docked && s.frames[0] > 2")
@@ -112,6 +113,33 @@ def test_knobs_have_words_and_only_used_ones_are_shown(room):
     page.locator(".fnb-drawer").wait_for(state="hidden")
 
 
+def test_axe_finds_nothing_serious(room):
+    page = room.page
+    assert found_in_both_themes(room, page, ".fnb") == []
+    button(page, "Settings").click()
+    button(page, "Copy as code").click()
+    page.locator(".fnb-code").wait_for()
+    assert found_in_both_themes(room, page, ".fnb") == []
+    page.keyboard.press("Escape")
+    page.locator(".fnb").focus()
+    page.keyboard.press("a")
+    page.wait_for_function("() => document.querySelector('.fnb-ask-forces tr')")
+    page.keyboard.press("r")
+    page.locator(".fnb-question").wait_for()
+    assert found_in_both_themes(room, page, ".fnb") == []
+    for _ in range(2): page.keyboard.press("Escape")
+    page.locator(".fnb-ask").first.wait_for(state="hidden")
+
+
+def test_axe_sees_what_is_wrong(room):
+    page = room.page
+    page.evaluate("""() => { const wrong = document.createElement("div"); wrong.id = "wrong";
+        wrong.innerHTML = '<button></button><span style="color: #aaa; background: #fff">too pale to be read</span>'; document.querySelector(".fnb-foot").append(wrong); }""")
+    said = found(page, ".fnb")
+    page.evaluate("() => document.querySelector('#wrong').remove()")
+    assert sorted(line.split(":")[0] for line in said) == ["critical button-name", "serious color-contrast"]
+
+
 def test_space_plays_and_pauses_whatever_has_the_focus(room):
     page = room.page
     wait(page, "s.status.running")
@@ -146,7 +174,7 @@ def test_a_surprise_trains_and_then_says_why(room):
     page.locator(".fnb-lesson", has_text="What will break?").wait_for()
     wait(page, "s.generation === 1 && s.status.done")
     page.locator(".fnb-lesson", has_text="One epoch is not enough.").wait_for()
-    assert state(page)["status"]["values"]["epochs"] == 1
+    assert state(page)["status"]["values"]["epochs"] == 1 and found_in_both_themes(room, page, ".fnb") == []
     page.locator(".fnb").focus()
     page.keyboard.press("Escape")
     page.locator(".fnb-lesson").wait_for(state="hidden")
@@ -164,5 +192,5 @@ def test_a_killed_kernel_is_said_in_words(room):
     page.locator(".jp-Dialog button").last.click()                                  # JupyterLab says so, too
     page.locator(".fnb-do-restart.gone").click()                                    # off, and no error
     assert button(page, "Save movie").is_disabled() and button(page, "Stop").is_disabled()
-    animation_frames(page, 5)
+    assert found_in_both_themes(room, page, ".fnb") == []
     assert [e for e in room.errors if "kernel" not in e.lower()] == [] and kill

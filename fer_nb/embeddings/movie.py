@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import number, printable
-from .pictures import _caption, _colors, _grid, _point_order, _reach
+from .pictures import (MARK, RING, _caption, _colors, _grid, _point_order,
+                                        _reach)
 from .readouts import regions
 from .run import Run, _check_flat, snapshot
 from ..plots import color
@@ -47,13 +48,13 @@ RADIUS = ((1000, 5), (4000, 3), (np.inf, 2)) # up to so many points: their radiu
 FAINT = 0.16 # regions: share of the class's color on white
 
 # %% ../../nbs/06_embeddings/05_movie.ipynb #8cc25068
-def _stamp(shape: str, radius: int) -> tuple[np.ndarray, np.ndarray]:
+def _stamp(radius: int, rim: int) -> tuple[np.ndarray, np.ndarray]:
     "Offsets (M, 2) that a point covers, and which of them are its inside."
-    dy, dx = np.mgrid[-radius - 1:radius + 2, -radius - 1:radius + 2].reshape(2, -1)
-    disc, triangle = np.hypot(dx, dy), np.maximum(2 * np.abs(dx) - dy, dy * 1.4) / 1.2
-    size = disc if shape == "disc" else triangle
-    keep = size <= radius + 1
-    return np.stack([dy, dx], 1)[keep], (size <= radius)[keep]
+    reach = radius + rim
+    dy, dx = np.mgrid[-reach:reach + 1, -reach:reach + 1].reshape(2, -1)
+    far = np.hypot(dx, dy)
+    keep = far <= reach
+    return np.stack([dy, dx], 1)[keep], (far <= radius)[keep]
 
 # %% ../../nbs/06_embeddings/05_movie.ipynb #940b71a7
 def _covered(run: Run, i: int, reach: float, size: int, radius: int) -> np.ndarray:
@@ -62,17 +63,20 @@ def _covered(run: Run, i: int, reach: float, size: int, radius: int) -> np.ndarr
     spot = (run.embedding(i)[order] * [1, -1] / reach + 1) / 2 * size
     at = np.rint(spot).astype(int)[:, ::-1]
     few = np.isin(run.labels[order], run.minority)
-    for shape, chosen in (("disc", ~few), ("triangle", few)):
-        for offset, inside in zip(*_stamp(shape, radius)):
+    for rim, chosen in ((1, ~few), (max(1, radius // 2), few)):
+        for offset, inside in zip(*_stamp(radius, rim)):
             where, numbers = at[chosen] + offset, 2 * np.flatnonzero(chosen) + inside
             ok = ((where >= 0) & (where < size)).all(1)
             r, c = where[ok].T
             top[r, c] = np.maximum(top[r, c], numbers[ok]) # they ascend: the later point stays
     return top
 
+# %% ../../nbs/06_embeddings/05_movie.ipynb #5a11c0de
 def _stamped(run: Run, i: int, reach: float, size: int, radius: int) -> np.ndarray:
     "Frame `i` as colors (size, size, 3): regions, then points."
     colors, white = _colors(len(run.class_names)), np.array([255, 255, 255])
+    rims = np.full((len(colors), 1), 255)
+    rims[run.minority] = int(RING[1:3], 16) # a gray
     half = size // SIZES.coarse
     winner = regions(run, i, _grid(reach, half))
     canvas = np.full((half, half, 3), 255.)
@@ -81,7 +85,8 @@ def _stamped(run: Run, i: int, reach: float, size: int, radius: int) -> np.ndarr
     canvas = canvas.repeat(SIZES.coarse, 0).repeat(SIZES.coarse, 1)
     top, labels = _covered(run, i, reach, size, radius), run.labels[_point_order(run)]
     drawn = top >= 0
-    canvas[drawn] = np.where((top[drawn] % 2)[:, None], colors[labels[top[drawn] // 2]], white)
+    own, inside = labels[top[drawn] // 2], top[drawn, None] % 2
+    canvas[drawn] = np.where(inside, colors[own], rims[own])
     return canvas.astype(np.uint8)
 
 # %% ../../nbs/06_embeddings/05_movie.ipynb #a63e77e8
@@ -115,9 +120,8 @@ def _font() -> ImageFont.FreeTypeFont:
 def _legend(runs: Sequence[Run], width: int, font: ImageFont.FreeTypeFont) -> list[list[tuple]]:
     "The legend's lines: words (x, color, text), broken where the picture ends."
     few, names = {c for run in runs for c in run.minority}, runs[0].class_names
-    words = [(color(c), ("▲ " if c in few else "● ") + printable(name))
-             for c, name in enumerate(names)]
-    if few: words.append(("#606060", "▲ few training samples"))
+    words = [(color(c), f"● {printable(name)}" + MARK * (c in few)) for c, name in enumerate(names)]
+    if few: words.append(("#606060", f"{MARK} few training samples"))
     rows, x = [], 0.
     for ink, text in words:
         step = font.getlength(text) + SIZES.space

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['MARGIN', 'OUTSIDE', 'GRAY', 'FINE', 'FAINT', 'FEW', 'MANY', 'figures']
+__all__ = ['MARGIN', 'OUTSIDE', 'GRAY', 'FINE', 'FAINT', 'MARK', 'RING', 'figures']
 
 # %% ../../nbs/06_embeddings/04_pictures.ipynb #c72174df
 MARGIN, OUTSIDE = 1.15, 1 / 200 # of the view, and the share of points that may lie beyond it
@@ -46,13 +46,13 @@ def _point_order(run: Run) -> np.ndarray:
 # %% ../../nbs/06_embeddings/04_pictures.ipynb #5720d3c7
 def _caption(run: Run, i: int) -> str:
     nearest = "nearest center" if run.centers else "nearest class mean"
-    readout = nearest if _by_center(run) else "linear head"
+    readout = nearest if _by_center(run) else "angular head" if run.angular else "linear head"
     return f"step {run.steps[i]} · {run.accuracy(i):.1%} correct by {readout}"
 
 # %% ../../nbs/06_embeddings/04_pictures.ipynb #41ec9c37
 GRAY = "#7d8590" # readable on white and on black
 FINE, FAINT = 240, 0.16 # regions: positions per side, and how opaque
-FEW, MANY = "^", "o" # markers of classes with few and with many training samples
+MARK, RING = "†", "#222222" # of classes with few training samples: by the name, around a point
 
 def _draw_regions(ax: Axes, run: Run, i: int, reach: float) -> None:
     "The readout's answer, everywhere."
@@ -66,10 +66,9 @@ def _draw_points(ax: Axes, run: Run, i: int) -> None:
     "Every point in the color of its class."
     x, order, colors = run.embedding(i), _point_order(run), _colors(len(run.class_names)) / 255
     few, size = np.isin(run.labels, run.minority), np.clip(5000 / len(x), 2, 16) # in points²
-    for marker, chosen in ((MANY, ~few), (FEW, few)):
+    for chosen, edge, width, s in ((~few, "white", .3, size), (few, RING, .6, 1.4 * size)):
         p = order[chosen[order]]
-        ax.scatter(*x[p].T, c=colors[run.labels[p]], s=size * (1.6 if marker == FEW else 1),
-                   marker=marker, linewidths=0.3, edgecolors="white")
+        ax.scatter(*x[p].T, c=colors[run.labels[p]], s=s, linewidths=width, edgecolors=edge)
 
 def _draw_centers(ax: Axes, run: Run, i: int) -> None:
     "Every center, and the way it came."
@@ -94,7 +93,8 @@ def _draw_recall(ax: Axes, run: Run, i: int) -> None:
     bars = ax.bar(range(k), np.nan_to_num(recalls(run, i)), color=_colors(k) / 255)
     for c in run.minority: bars[c].set(hatch="////", edgecolor="white", linewidth=0)
     long = max(map(len, run.class_names)) > 3
-    ax.set_xticks(range(k), [literal(name) for name in run.class_names],
+    ax.set_xticks(range(k), [literal(name) + MARK * (c in run.minority)
+                             for c, name in enumerate(run.class_names)],
                   rotation=60 if long else 0, ha="right" if long else "center")
     ax.set(ylim=(0, 1), yticks=(0, 1), yticklabels=("0", "100 %"), facecolor="none")
     ax.set_ylabel("recall", color=GRAY, fontsize=9)
@@ -115,9 +115,9 @@ def _draw_legend(fig: Figure, runs: Sequence[Run]) -> None:
     from matplotlib.lines import Line2D
     few = {c for run in runs for c in run.minority}
     def mark(label, **look): return Line2D([], [], ls="", label=label, **look)
-    marks = [mark(literal(name), marker=FEW if c in few else MANY, color=color(c))
-             for c, name in enumerate(runs[0].class_names)]
-    if few: marks.append(mark("few training samples", marker=FEW, color=GRAY))
+    marks = [mark(literal(name) + MARK * (c in few), marker="o", color=color(c),
+                  mec=RING if c in few else color(c)) for c, name in enumerate(runs[0].class_names)]
+    if few: marks.append(mark(f"{MARK} few training samples", marker=""))
     if any(run.centers for run in runs): marks.append(mark("center", marker="*", ms=10, color=GRAY))
     fig.legend(handles=marks, loc="outside lower center", ncols=6 if len(runs) == 1 else 12,
                labelcolor=GRAY, fontsize=9, frameon=False, handletextpad=0.1, columnspacing=1)

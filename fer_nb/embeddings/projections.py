@@ -97,4 +97,5 @@ def project(
         setattr(out, field, [np.asarray(a, np.float32) for a in part])
     pairs = [quantise(p, *out.centers[i:i + 1]) for i, p in enumerate(points)]
     out.frames, out.scales = [f for f, _ in pairs], [s for _, s in pairs]
+    if run.angular: out.angular, out.counts = False, [] # its prior asks for lengths lost here
     return out

@@ -86,26 +86,31 @@ def _of_shape(tensor: Any, shape: tuple[int, ...]) -> torch.Tensor | None:
     "The tensor, if it is one of that shape."
     return tensor if isinstance(tensor, torch.Tensor) and tuple(tensor.shape) == shape else None
 
-def _start_run(run: Run, k: int, total: int | None) -> None:
-    "What only the network can tell: the number of classes, and the length of the training."
+def _rows(head: Any) -> Any:
+    "The weight of a linear head; of a head on angles its directions, as long as its scale."
+    directions = getattr(head, "directions", None)
+    return getattr(head, "weight", None) if directions is None else head.s * directions
+
+def _start_run(run: Run, k: int, total: int | None, head: Any) -> None:
+    "What only the network can tell: classes, the kind of head, the length of the training."
     if not run._named: run.class_names = [str(c) for c in range(k)]
     need(k == len(run.class_names), "class_names", f"{k} names, one per output of the network",
          len(run.class_names))
-    run.total = int(total or 0)
+    run.total, run.angular = int(total or 0), hasattr(head, "directions")
 
 # %% ../../nbs/06_embeddings/02_recorder.ipynb #c0ffee31
 def _take_frame(run: Run, step: Any, x: torch.Tensor, means: _Means) -> Callable[[], None] | None:
     "Look at the network as it is after `step`; what gives `run` the frame, None if it has it."
     embedding, logits = embed(step.model, x)
     k, d = logits.shape[1], embedding.shape[1]
-    if not len(run): _start_run(run, k, step.total)
     head = getattr(step.model, "classifier", None)
-    weight = getattr(head, "directions", getattr(head, "weight", None)) # a head on angles: first
+    if not len(run): _start_run(run, k, step.total, head)
     centers = [c for m in step.objective.modules()
                if (c := _of_shape(getattr(m, "centers", None), (k, d))) is not None]
     (sums, counts), n, epoch = means.take(), step.n, step.epoch
     seen = _Packed({"embedding": embedding, "predictions": logits.argmax(1), "losses": sums,
-                    "centers": centers[0] if centers else None, "head": _of_shape(weight, (k, d)),
+                    "centers": centers[0] if centers else None,
+                    "head": _of_shape(_rows(head), (k, d)),
                     "bias": _of_shape(getattr(head, "bias", None), (k,))})
     looked = None
     if run._look is not None: looked = run._look(step, Output(embedding, logits))

@@ -124,6 +124,7 @@ class _Recorded:
     _look, plan = None, None # says what `note` keeps; may be drawn meanwhile, see grl.plans
     domains: np.ndarray | None = None # of the points (N,), uint8; this and the next: see `beside`
     domain_names: Sequence[str] = () # these three are never changed in place
+    angular = False # whether the head decides by angles: its rows are directions, s long
     curves: dict[str, list] = {}
     findings: Sequence[dict] = ()
 

@@ -81,7 +81,7 @@ class Outbox:
         self.told, self.sent = None, [] # what was said of the runs; how many frames of each went
 
     def _about(self): # a run learns these at its first step
-        return [(run.class_names, run.total) for run in self.runs]
+        return [(run.class_names, run.total, run.angular) for run in self.runs]
 
     def _fill(self, runs, errors, generation):
         self.runs, self.errors, self.generation = list(runs), errors, generation

@@ -16,7 +16,8 @@ export class Drawer {
     this.png = button("png", "Save picture", "The panels as a PNG", () => this.savePicture());
     const film = "A page that plays this training anywhere";
     this.film = button("film", "Save movie", film, () => this.askFilm());
-    this.lines = h("pre", { class: "fnb-code", tabindex: 0, "aria-label": "Code", hidden: true });
+    const scrolled = { tabindex: 0, role: "group", "aria-label": "Code" };
+    this.lines = h("pre", { class: "fnb-code", ...scrolled, hidden: true });
     this.said = h("span", { class: "fnb-said", role: "status" });
     const actions = [
       ...(restartable ? [this.reset] : []),

@@ -1,4 +1,4 @@
-// What runs of domain adaptation know more: domains, curves, findings; and the corners of a plan.
+// What some runs know more: domains, curves, findings, a head on angles; and a plan's corners.
 import { clamp } from "../numbers.js";
 
 /** @typedef {import("./run.js").Run} Run */
@@ -8,6 +8,7 @@ import { clamp } from "../numbers.js";
 
 /** For a run, from what the kernel or a file says of it. @param {any} meta */
 export const besideRun = (meta) => ({
+  angular: Boolean(meta.angular),
   domains: meta.domains ? Uint8Array.from(meta.domains) : null,
   domainNames: /** @type {string[]} */ (meta.domain_names || []),
 });

@@ -145,10 +145,11 @@ export function chartWords(chart, run, frame) {
   const values = chart.names.map((name, i) => {
     const v = run.frames[frame].curves[name];
     if (v == null || !Number.isFinite(v)) return "";
-    const text = chart.most === 1 ? `${Math.round(100 * v)} %` : short(Number(v.toPrecision(2)));
-    return chart.ends[i] ? `${chart.ends[i]} ${text}` : text;
+    const text = chart.most === 1 ? Math.round(100 * v) : short(Number(v.toPrecision(2)));
+    return `${chart.ends[i]} ${text}`.trim();
   });
-  return values.filter(Boolean).join(" · ");
+  const words = values.filter(Boolean).join(" · ");
+  return words && chart.most === 1 ? `${words} %` : words;
 }
 
 function drawChart(ctx, { chart, x, y, w, h }, run, frame, theme) {

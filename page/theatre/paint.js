@@ -1,6 +1,7 @@
 // Pixels: the camera, decision regions, the grid and the points.
 import { blend, clamp, pack } from "../numbers.js";
 import { SHAPE_REACH, radiusIn } from "./mirror_shapes.js";
+import { predict } from "./readouts.js";
 
 /** @typedef {import("./run.js").Run} Run @typedef {import("./run.js").Frame} Frame */
 /** @typedef {import("../numbers.js").Color} Color */
@@ -39,6 +40,7 @@ export const around = (boxes) =>
  * @param {number[]} colors packed, one per class
  */
 export function fillRegions(pixels, w, h, cam, lines, colors) {
+  if (lines.some((line) => line[3])) return fillCones(pixels, w, h, cam, lines, colors);
   const k = lines.length,
     slope = lines.map((l) => l[0] / cam.s),
     at = new Float64Array(k);
@@ -68,6 +70,16 @@ export function fillRegions(pixels, w, h, cam, lines, colors) {
       best = next;
     }
   }
+}
+
+/** The same where scores grow with the distance from 0: pixel by pixel. */
+function fillCones(pixels, w, h, cam, lines, colors) {
+  for (let row = 0; row < h; row++)
+    for (let col = 0; col < w; col++) {
+      const x = (col + 0.5 - cam.x) / cam.s,
+        y = (cam.y - row - 0.5) / cam.s;
+      pixels[row * w + col] = colors[predict(lines, x, y)];
+    }
 }
 
 /**

@@ -74,7 +74,8 @@ export class Panel {
       onpointerdown: (e) => this.seek(e),
       onpointermove: (e) => e.buttons && this.seek(e),
     };
-    this.figures = h("span", { class: "fnb-figures" });
+    const means = `mean of all classes, and of those with few training samples (${MARK})`;
+    this.figures = h("span", { class: "fnb-figures", title: means });
     this.recallTitle = h("span", { text: "Recall per class" });
     this.lossTitle = h("span", { text: "Loss" });
     const onclick = () => this.view.chooseLoss();

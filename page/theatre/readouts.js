@@ -1,10 +1,14 @@
 // What a frame says about a point: by its linear head, without the prior of the training set, too,
-// or by the nearest center. All are linear in the position.
+// or by the nearest center. All are linear in the position, but for a head on angles: its logits
+// w·x / |x| + b, times |x|, are w·x + b |x|. That decides the same.
 import { mix } from "../numbers.js";
 
 /** @typedef {import("./run.js").Run} Run @typedef {import("./run.js").Frame} Frame */
 /** @typedef {"head" | "prior" | "center" | "off"} Readout */
-/** @typedef {[number, number, number]} Line score = line[0] x + line[1] y + line[2] */
+/**
+ * @typedef {[number, number, number] | [number, number, number, number]} Line
+ *   score = line[0] x + line[1] y + line[2] + line[3] |(x, y)|
+ */
 /** @typedef {Pick<Frame, "marks" | "centers" | "head" | "bias" | "recall" | "box">} State */
 
 /** @type {Record<Readout, string>} */
@@ -42,7 +46,7 @@ const NOWHERE = /** @type {Line} */ ([0, 0, -Infinity]); // a class without poin
  * is the nearest class mean; the prior-adjusted head needs the training images per class.
  * @param {State} state
  * @param {Readout} kind
- * @param {Pick<Run, "k" | "counts">} run
+ * @param {Pick<Run, "k" | "counts"> & {angular?: boolean}} run
  * @returns {Line[] | null}
  */
 export function scores(state, kind, run) {
@@ -57,7 +61,8 @@ export function scores(state, kind, run) {
     if (means && !Number.isFinite(x + y)) return NOWHERE;
     if (center) return [2 * x, 2 * y, -(x * x + y * y)];
     const often = kind === "prior" ? Math.log(run.counts[j]) : 0;
-    return [x, y, (state.bias ? state.bias[j] : 0) - often];
+    const bias = (state.bias ? state.bias[j] : 0) - often;
+    return run.angular ? [x, y, 0, bias] : [x, y, bias];
   });
 }
 
@@ -69,13 +74,13 @@ export function scores(state, kind, run) {
  * @returns {{kind: Readout, name: string}}
  */
 export function readBy(state, wish, run) {
+  const head = !state.head ? "the network" : run.angular ? "angular head" : "linear head";
   if (wish === "center") {
     const own = allFinite(state.centers);
     if (own || !state.centers)
       return { kind: "center", name: own ? READOUTS.center : "nearest class mean" };
-    return { kind: "head", name: "linear head (no finite center)" };
+    return { kind: "head", name: `${head} (no finite center)` };
   }
-  const head = state.head ? READOUTS.head : "the network";
   if (wish !== "prior") return { kind: wish, name: head };
   if (state.head && run.counts) return { kind: "prior", name: "prior-adjusted head" };
   const lacks = state.head ? "class counts unknown" : "no linear head";
@@ -84,15 +89,17 @@ export function readBy(state, wish, run) {
 
 /** The class of the highest score. @param {Line[]} lines @param {number} x @param {number} y */
 export function predict(lines, x, y) {
+  const far = Math.sqrt(x * x + y * y) || 1e-300; // at 0 only the constants decide
   let best = 0,
     top = -Infinity;
-  lines.forEach(([ax, ay, b], j) => {
-    const v = ax * x + ay * y + b;
+  for (let j = 0; j < lines.length; j++) {
+    const [ax, ay, b, cone = 0] = lines[j],
+      v = ax * x + ay * y + b + cone * far;
     if (v > top) {
       top = v;
       best = j;
     }
-  });
+  }
   return best;
 }
 

@@ -36,6 +36,7 @@ import { besideFrame, besideInFile, besideRun } from "./mirror_data.js";
  * @property {string[]} lossNames
  * @property {Uint8Array | null} domains of the points
  * @property {string[]} domainNames
+ * @property {boolean} angular the head decides by angles: its rows are directions, s long
  * @property {string} [error]
  */
 

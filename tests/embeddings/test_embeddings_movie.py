@@ -28,7 +28,16 @@ def test_stamped_points_hide_each_other_whole():
     canvas = movie._stamped(run, 0, 1., 100, 5)
     colors = movie._colors(2)
     drawn = [(canvas == c).all(2).sum() for c in colors]
-    assert max(drawn) == movie._stamp("disc", 5)[1].sum() and 0 < min(drawn) < max(drawn)
+    assert max(drawn) == movie._stamp(5, 1)[1].sum() and 0 < min(drawn) < max(drawn)
+
+def test_rare_classes_have_a_ring_and_a_dagger():
+    run = Run([0, 1], class_names=["many", "few"], minority=[1])
+    run.add(1, [[-.5, 0.], [.5, 0.]], [0, 1])
+    canvas = movie._stamped(run, 0, 1., 100, 5)
+    dark = (canvas == int(movie.RING[1:3], 16)).all(2)
+    assert dark[:, :50].sum() == 0 and dark[:, 50:].sum() > movie._stamp(5, 1)[1].sum() / 2
+    words = [text for _, _, text in movie._legend([run], 400, movie._font())[0]]
+    assert words == ["● many", "● few†", "† few training samples"]
 
 BAD = [
     ("path: expected a file in an existing folder", lambda: walk(f=2).to_gif("/no/such/folder/run.gif")),

@@ -10,6 +10,8 @@ def test_figures_show_points_recall_and_accuracy():
     top, low = fig.axes
     assert top.get_title() == "softmax\nstep 111 · 100.0% correct by linear head" and [bar.get_height() for bar in low.patches] == [1] * 5
     assert sum(len(c.get_offsets()) for c in top.collections) == 200 and low.patches[1].get_hatch() and not low.patches[0].get_hatch()
+    assert [t.get_text() for t in low.get_xticklabels()] == ["c0", "c1†", "c2", "c3", "c4"]
+    assert [t.get_text() for t in fig.legends[0].get_texts()][:2] == ["c0", "c1†"] and "† few training samples" in fig.legends[0].get_texts()[5].get_text()
     assert "step 1 ·" in run.figure(0).axes[0].get_title()
     both = E.figures(run, walk(f=3), i=8)
     assert "step 81" in both.axes[0].get_title() and "step 21" in both.axes[1].get_title()   # the shorter one holds its last
@@ -28,9 +30,9 @@ def test_names_are_text_never_formulas_or_lines(name, tmp_path):
     run = walk(k=3, f=2, name=name, class_names=[name, "b", "c"], minority=[0])
     fig = run.figure()
     fig.draw_without_rendering()
-    flat = " ".join(name.splitlines())
+    flat = " ".join(name.splitlines()) + "†"
     shown = [label.get_text().replace(r"\$", "$") for label in (*fig.axes[1].get_xticklabels(), *fig.legends[0].get_texts())]
-    assert shown[:3] == shown[3:6] == [flat, "b", "c"] and fig.axes[0].get_title().replace(r"\$", "$").startswith(flat + "\nstep")
+    assert shown[:3] == shown[3:6] == [flat, "b", "c"] and fig.axes[0].get_title().replace(r"\$", "$").startswith(flat[:-1] + "\nstep")
     assert run.to_png()[:4] == b"\x89PNG"
     run.to_gif(tmp_path / "x.gif")
     run.to_html(tmp_path / "x.html")

@@ -129,6 +129,18 @@ def test_regions_of_a_head_on_angles_are_what_it_says():
     assert len(set(said)) == K and (E.regions(run, -1, z) == said).all()
     assert (said != (z @ net.classifier.weight.detach().numpy().T).argmax(1)).any()
 
+def test_a_head_on_angles_is_kept_as_directions_as_long_as_its_scale(tmp_path):
+    net = Net()
+    net.classifier = AngularSoftmax(2, K, s=6., m=0.)
+    run = record(training(net=net), points(), counts=[9, 5, 1], class_names=list("abc")).finish()
+    z = torch.tensor(run.embedding())
+    np.testing.assert_allclose((z / z.norm(dim=1, keepdim=True) @ torch.tensor(run.head[-1]).T).numpy(), net.classifier(z).detach().numpy(), atol=1e-5)
+    run.save(tmp_path / "run.npz")
+    assert run.angular and E.Run.load(tmp_path / "run.npz").angular and run.meta()["angular"] is True and "angular head" in run.figure().axes[0].get_title()
+    flat = E.project(run)                                                # the plane has other lengths than the prior asks for
+    assert not flat.angular and flat.counts == [] and run.counts == [9, 5, 1]
+    assert not a_run().angular and "angular" not in a_run().meta()
+
 BAD = [
     ("every: expected .*at least 1, got 0", lambda: record(training(), (X, Y), 0)),
     ("every: .*got 2.5", lambda: record(training(), (X, Y), 2.5)),

@@ -132,5 +132,5 @@ test("only charts with a curve are drawn, and their words are those of the frame
     places.map((p) => p.chart.title),
     ["accuracy"],
   );
-  assert.equal(chartWords(places[0].chart, run, 1), "target 30 % · source 70 %");
+  assert.equal(chartWords(places[0].chart, run, 1), "target 30 · source 70 %");
 });

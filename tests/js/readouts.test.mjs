@@ -49,6 +49,23 @@ test("the prior-adjusted head takes the logarithm of the training counts away", 
   assert.equal(predict(even, 0.3, 0.1), 1);
 });
 
+test("a head on angles divides by the distance before the prior is taken away", () => {
+  const run = { k: 2, counts: [300, 20], angular: true },
+    lines = scores({ head: [8, 0, 0, 8] }, "prior", run);
+  assert.deepEqual(lines, [
+    [8, 0, 0, -Math.log(300)],
+    [0, 8, 0, -Math.log(20)],
+  ]);
+  // the border lies where 8 cos a - 8 sin a = log 15, however far from 0
+  const angle = Math.acos(Math.log(15) / 8 / Math.SQRT2) - Math.PI / 4;
+  for (const far of [1e-3, 1, 1e3])
+    for (const [turn, winner] of [[-0.01, 0], [0.01, 1]])
+      assert.equal(predict(lines, far * Math.cos(angle + turn), far * Math.sin(angle + turn)), winner);
+  assert.equal(predict(lines, 0, 0), 1); // no direction: the rare one
+  assert.equal(readBy({ head: [8, 0, 0, 8] }, "head", run).name, "angular head");
+  assert.equal(readBy({ head: [8, 0, 0, 8] }, "prior", run).name, "prior-adjusted head");
+});
+
 test("without centers the nearest class mean reads; a class without points is never the nearest", () => {
   const state = { centers: null, marks: [1, 2, NaN, NaN, 3, 0] },
     lines = scores(state, "center", { k: 3 });
@@ -119,6 +136,11 @@ const SETS = {
     [2, 1, 0],
     [-1, 0, 0],
   ],
+  "on angles": [
+    [6, 0, 0, -5.7],
+    [-2, 5, 0, -3],
+    [0, -6, 0, -1],
+  ],
   "flat and steep": [
     [0, 0, 0],
     [1e4, 0, 0],
@@ -150,7 +172,7 @@ for (const [name, lines] of Object.entries(SETS))
       for (let col = 0; col < w; col++) {
         const x = (col + 0.5 - cam.x) / cam.s,
           y = (cam.y - row - 0.5) / cam.s;
-        const v = lines.map((l) => l[0] * x + l[1] * y + l[2]),
+        const v = lines.map((l) => l[0] * x + l[1] * y + l[2] + (l[3] || 0) * Math.hypot(x, y)),
           top = Math.max(...v);
         assert.ok(
           v[pixels[row * w + col]] > top - 1e-9 * Math.max(1, Math.abs(top)),
