@@ -84,7 +84,8 @@ import fer_nb
 home = Path(fer_nb.__file__).parent
 assert home == Path({str(wheel[1])!r})/'fer_nb', home
 from fer_nb.wmnist import load_digits, data_file
-from fer_nb.cli import copy_course, course_folder, main
+from fer_nb.cli import main
+from fer_nb.course import copy_course, course_folder
 assert load_digits()[0].shape == (3500, 28, 28) and load_digits(train=False)[1].shape == (1500,)
 assert data_file('digits.npz').parent == home/'data_samples' and course_folder() == home/'nbs'
 copied, kept = copy_course('course')
