@@ -96,6 +96,12 @@ def test_scale_in_one_sum(small):
     for weight, names in ((.1, []), (1e4, ['center term far too large'])):
         assert doctor(small, lambda batch, out: F.cross_entropy(out.logits, batch[1]) + weight * crit(out.embedding, batch[1]), (X, Y)).names() == names
 
+def test_scale_of_a_term_that_is_averaged_outside(small):
+    "The term's module gives a value per sample: then what does not reach the logits is the term."
+    crit = CenterLoss(3, 8, reduction='none')
+    for weight, names in ((.1, []), (1e4, ['center term far too large'])):
+        assert doctor(small, lambda batch, out: {'softmax': F.cross_entropy(out.logits, batch[1]), 'center': weight * crit(out.embedding, batch[1]).mean()}, (X, Y)).names() == names
+
 @pytest.mark.parametrize('spread, found', [(.049, True), (.051, False), (1., False)])
 def test_collapsed_centers(spread, found):
     c = torch.tensor([[(1 - spread**2)**.5, spread], [(1 - spread**2)**.5, -spread]])

@@ -9,7 +9,7 @@ from torch.nn.modules import module as hooks
 from torch.optim import optimizer as optim_hooks
 
 from fer_nb.grl import doctor, grad_reverse, watch
-from fer_nb.grl.loops import _errors_apart, _heard, _Loss, _normalized, _weigh
+from fer_nb.grl.loops import _errors_apart, _heard, _Loss, _normalized, _tensors, _weigh, _which
 from fer_nb.grl.steps import Slopes
 
 def network(norm=False): return nn.Sequential(nn.Linear(4, 16), *([nn.BatchNorm1d(16)] if norm else []), nn.ReLU())
@@ -168,3 +168,11 @@ def test_how_far_apart_means_are(apart, found):
     w = watched(4)
     w.apart = apart
     assert doctor(w).names() == ['statistics kept apart'] * found
+
+def test_outputs_of_any_shape_are_looked_through():
+    a, b, c = torch.ones(2, 3), torch.zeros(2, 1), torch.ones(2)
+    assert [id(t) for t in _tensors((a, {'x': b, 'n': 3, 'none': None}, [c]))] == [id(a), id(b)] # c has no row for each sample
+
+def test_which_call_gave_the_answers():
+    asked = [(None, None, torch.arange(4.)[:, None]), (None, None, torch.ones(4, 1)), (None, None, torch.ones(3, 1))]
+    assert [_which(asked, answers) for answers in (torch.arange(4.), torch.ones(4, 1), torch.ones(3), torch.zeros(4))] == [0, 1, 2, -1]
