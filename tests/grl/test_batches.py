@@ -1,11 +1,13 @@
 "Any model and objective on one batch: shapes, dtypes, batches and optimizers; what is left behind: nothing."
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from fer_nb.grl import DomainAdversarial, DomainClassifier, doctor, grad_reverse
-from fer_nb.grl.batches import find_apart, find_forgotten, find_missing
+from fer_nb.grl.batches import _wants_wrong, find_apart, find_forgotten, find_missing
 from grl_patients import Patient, Small, learn, pictures
 
 
@@ -96,6 +98,32 @@ def test_statistics(split, norm, found):
     x, y, d = pictures()
     model = Halves(split, nn.BatchNorm1d(8) if norm else nn.LayerNorm(8))
     assert bool(find_apart(model, lambda batch, z: z.mean(), (x, y, d), d)) == found and not (norm and model.norm.running_mean.any())
+
+class Standardized(nn.Module):
+    "Means and deviations by hand: of each half, or of the whole batch."
+    def __init__(self, split):
+        super().__init__()
+        self.split, self.f = split, nn.Linear(2, 8)
+
+    def forward(self, x):
+        z = [self.f(part) for part in (x.chunk(2) if self.split else [x])]
+        return torch.cat([(part - part.mean(0)) / part.std(0) for part in z])
+
+@pytest.mark.parametrize('split', [True, False])
+def test_statistics_without_a_batch_norm(split):
+    (x, y, d) = pictures()
+    order = d.argsort(stable=True)
+    assert bool(find_apart(Standardized(split), lambda batch, z: z.mean(), (x[order], y, d[order]), d[order])) == split
+
+@pytest.mark.parametrize('share, found', [(.98, False), (1., True)])
+def test_when_a_loss_wants_the_wrong_domain(share, found):
+    "Its gradient raises the logit of the own domain of all but a hundredth; a single class is no domain classifier."
+    z, d = torch.zeros(100, 2, requires_grad=True), torch.arange(100) % 2
+    sign = torch.where(torch.arange(100) < round(100 * share), 1., -1.)
+    case = SimpleNamespace(loss=(sign * z[range(100), d]).sum(), domains=d)
+    assert _wants_wrong(case, SimpleNamespace(output=z)) == found and _wants_wrong(case, None)
+    one = torch.zeros(100, 1, requires_grad=True)
+    assert not _wants_wrong(SimpleNamespace(loss=one.sum(), domains=0 * d), SimpleNamespace(output=one))
 
 def test_a_clamp_that_is_known(small):
     model, batch = small
