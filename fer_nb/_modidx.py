@@ -61,6 +61,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'fer_nb/adaptation/scorers.py'),
                                            'fer_nb.adaptation.scorers._wide': ( '16_adaptation/scorers.html#_wide',
                                                                                 'fer_nb/adaptation/scorers.py'),
+                                           'fer_nb.adaptation.scorers.chosen': ( '16_adaptation/scorers.html#chosen',
+                                                                                 'fer_nb/adaptation/scorers.py'),
                                            'fer_nb.adaptation.scorers.information': ( '16_adaptation/scorers.html#information',
                                                                                       'fer_nb/adaptation/scorers.py'),
                                            'fer_nb.adaptation.scorers.negative_dev_risk': ( '16_adaptation/scorers.html#negative_dev_risk',

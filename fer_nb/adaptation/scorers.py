@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +16,13 @@ from torch import nn
 
 from .distances import entropy
 from ..backbones.lenets import Output
-from ..checks import instance, need, number
+from ..checks import instance, need, number, several
 from ..embeddings import embed
 
 # %% auto #0
 __all__ = ['SCORERS', 'Seen', 'see', 'source_accuracy', 'negative_entropy', 'information',
            'soft_neighborhood_density', 'negative_dev_risk', 'weighted_accuracy',
-           'scores_without_labels']
+           'scores_without_labels', 'chosen']
 
 # %% ../../nbs/16_adaptation/03_scorers.ipynb #86839aaa
 class Seen(NamedTuple):
@@ -141,3 +141,21 @@ def scores_without_labels(
 ) -> dict[str, float]: # by the names of SCORERS; more is better
     "What every scorer says."
     return {name: scorer(seen) for name, scorer in SCORERS.items()}
+
+# %% ../../nbs/16_adaptation/03_scorers.ipynb #0520b25e
+def chosen(
+    rows: Iterable[Mapping], # of a table of trainings, e.g. data_samples/real_digits.csv
+    scorer: str, # a column
+    groups: tuple[str, ...] = ("source", "target", "seed"), # columns; one choice for each
+) -> dict[tuple, Mapping]: # the groups' values -> row
+    """What a scorer takes: of each group the row with its highest number.
+
+    Raises: ValueError for rows without these columns"""
+    found: dict[tuple, Mapping] = {}
+    for row in rows:
+        missing = [name for name in (scorer, *several("groups", groups)) if name not in row]
+        need(not missing, "rows", f"rows with {', '.join((scorer, *groups))}", f"no {missing}")
+        where = tuple(row[name] for name in groups)
+        if where not in found or float(row[scorer]) > float(found[where][scorer]):
+            found[where] = row
+    return found

@@ -4,7 +4,7 @@ import math
 import numpy as np, pytest, torch
 from torch.nn import functional as F
 
-from fer_nb.adaptation import SCORERS, DigitCNN, Seen, scores_without_labels, see
+from fer_nb.adaptation import SCORERS, DigitCNN, Seen, chosen, scores_without_labels, see
 from fer_nb.adaptation import information, negative_dev_risk, negative_entropy, soft_neighborhood_density, source_accuracy, weighted_accuracy
 from fer_nb.backbones import Output
 
@@ -79,3 +79,11 @@ def test_seeing_leaves_the_network_as_it_was():
     seen = see(model, x, (x[:4], torch.arange(4) % 3), x[:5], batch_size=2)
     assert [len(part[0]) for part in (seen.training, seen.validation, seen.target)] == [9, 4, 5] and model.training
     assert all(v.equal(before[k]) for k, v in model.state_dict().items()) and not seen.target.logits.requires_grad
+
+def test_a_scorer_takes_its_highest_of_each_group():
+    make = lambda method, score, seed="0": dict(source="mnist", target="optdigits", method=method, seed=seed, information=score)
+    rows = [make("source", ".5"), make("MMD", ".7"), make("CORAL", "-1", "1"), make("MMD", "-2e0", "1")]
+    assert {where[2]: r["method"] for where, r in chosen(rows, "information").items()} == {"0": "MMD", "1": "CORAL"}
+    assert {where: float(r["information"]) for where, r in chosen(rows, "information", ("method",)).items()} == {("source",): .5, ("MMD",): .7, ("CORAL",): -1}
+    assert chosen([], "information") == {}
+    with pytest.raises(ValueError, match="rows: expected rows with entropy, source, target, seed"): chosen(rows, "entropy")
