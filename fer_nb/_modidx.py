@@ -2006,6 +2006,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'fer_nb.tables.markdown': ('00_ground/tables.html#markdown', 'fer_nb/tables.py'),
                                'fer_nb.tables.paired': ('00_ground/tables.html#paired', 'fer_nb/tables.py'),
                                'fer_nb.tables.parallel': ('00_ground/tables.html#parallel', 'fer_nb/tables.py'),
+                               'fer_nb.tables.seeds_needed': ('00_ground/tables.html#seeds_needed', 'fer_nb/tables.py'),
                                'fer_nb.tables.spread': ('00_ground/tables.html#spread', 'fer_nb/tables.py')},
             'fer_nb.targets': { 'fer_nb.targets.ClassWords': ('targets.html#classwords', 'fer_nb/targets.py'),
                                 'fer_nb.targets.Targets': ('targets.html#targets', 'fer_nb/targets.py'),
