@@ -242,6 +242,7 @@ if __name__ == "__main__":
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=100)
     args = parser.parse_args()
+    if args.gpu and not torch.cuda.is_available(): parser.error("--gpu: no GPU here")
     if args.gpu: gpu(args.samples, args.epochs)
     elif args.levers: levers(args.levers)
     else:

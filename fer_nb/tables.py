@@ -64,11 +64,12 @@ def seeds_needed(
     level = number("level", level, above=0, below=1)
     if len(d) < 2: return math.nan
     if not stdev(d): return 2 if fmean(d) else math.inf
+    import numpy as np
     from scipy.stats import nct, t
-    effect = abs(fmean(d)) / stdev(d)
-    for n in range(2, _MOST_SEEDS + 1):
-        if nct.sf(t.ppf(0.5 + level/2, n - 1), n - 1, effect * n**0.5) >= power: return n
-    return math.inf
+    n, effect = np.arange(2, _MOST_SEEDS + 1), abs(fmean(d)) / stdev(d)
+    found = nct.sf(t.ppf(0.5 + level/2, n - 1), n - 1, effect * n**0.5) # nan: as good as 1
+    enough = n[~(found < power)]
+    return int(enough[0]) if len(enough) else math.inf
 
 # %% ../nbs/00_ground/04_tables.ipynb #d31ead77
 def spread(
