@@ -18,7 +18,8 @@ if TYPE_CHECKING: import torch
 T = TypeVar("T")
 
 # %% auto #0
-__all__ = ['T', 'need', 'printable', 'whole', 'number', 'choice', 'tensor', 'truth', 'instance', 'several', 'file_path']
+__all__ = ['T', 'need', 'printable', 'whole', 'number', 'choice', 'tensor', 'truth', 'instance',
+           'several', 'file_path']
 
 # %% ../nbs/00_ground/00_checks.ipynb #51089ea3
 def need(

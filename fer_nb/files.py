@@ -21,8 +21,8 @@ import fer_nb
 from .checks import file_path, instance, need, several
 
 # %% auto #0
-__all__ = ['data_file', 'drop_parts', 'whole_file', 'write_whole', 'append_line', 'read_lines', 'plain_cell', 'cell_text',
-           'write_csv', 'read_csv', 'make_folder']
+__all__ = ['data_file', 'drop_parts', 'whole_file', 'write_whole', 'append_line', 'read_lines',
+           'plain_cell', 'cell_text', 'write_csv', 'read_csv', 'make_folder']
 
 # %% ../nbs/00_ground/01_files.ipynb #fc96a27f
 def data_file(

@@ -31,9 +31,10 @@ from .wmnist import DIGITS, load_digits, minority_classes, to_input, wild_counts
 _all_ = ["aligned", "interval", "read_lines", "spread", "write_csv"] # of the ground
 
 # %% auto #0
-__all__ = ['LOSSES', 'OWN_LAM', 'PRESETS', 'HEADS', 'PARTS', 'TABLE_1', 'Recipe', 'Data', 'wild_data', 'build', 'start', 'label',
-           'recording', 'wild_race', 'class_means', 'score', 'train', 'read_rows', 'movie_path', 'compare', 'table',
-           'paired', 'preset', 'aligned', 'interval', 'read_lines', 'spread', 'write_csv']
+__all__ = ['LOSSES', 'OWN_LAM', 'PRESETS', 'HEADS', 'PARTS', 'TABLE_1', 'Recipe', 'Data',
+           'wild_data', 'build', 'start', 'label', 'recording', 'wild_race', 'class_means', 'score',
+           'train', 'read_rows', 'movie_path', 'compare', 'table', 'paired', 'preset', 'aligned',
+           'interval', 'read_lines', 'spread', 'write_csv']
 
 # %% ../nbs/20_papers.ipynb #623e1fa1
 LOSSES = ("softmax", "center", "island", "dda", "separate", "margin", "angular")

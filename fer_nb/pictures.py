@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['PICTURES', 'ARCHIVES', 'MOST_PIXELS', 'HEIF_BRANDS', 'HEIF', 'AVIF', 'is_picture', 'Unreadable', 'open_picture',
-           'read_image', 'show', 'walk']
+__all__ = ['PICTURES', 'ARCHIVES', 'MOST_PIXELS', 'HEIF_BRANDS', 'HEIF', 'AVIF', 'is_picture',
+           'Unreadable', 'open_picture', 'read_image', 'show', 'walk']
 
 # %% ../nbs/00_ground/06_pictures.ipynb #db46fc88
 PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp",

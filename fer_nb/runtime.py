@@ -18,8 +18,8 @@ from torch import nn
 from .checks import whole
 
 # %% auto #0
-__all__ = ['evaluating', 'learning', 'saved_since', 'random_state', 'set_random_state', 'processes', 'rank', 'first_process',
-           'sum_over_processes', 'torch_threads']
+__all__ = ['evaluating', 'learning', 'saved_since', 'random_state', 'set_random_state', 'processes',
+           'rank', 'first_process', 'sum_over_processes', 'torch_threads']
 
 # %% ../nbs/00_ground/02_runtime.ipynb #1fa44c4c
 @contextmanager

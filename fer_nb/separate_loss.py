@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from fer_nb.embeddings import Run
 
 # %% auto #0
-__all__ = ['separate_loss', 'separate_delta', 'carousel', 'carousel_figure', 'SeparateLoss', 'SimilarityTable', 'true_centers',
-           'similarity_table', 'similarity_text', 'similarity_frames', 'similarity_figure', 'sphere_figure']
+__all__ = ['separate_loss', 'separate_delta', 'carousel', 'carousel_figure', 'SeparateLoss',
+           'SimilarityTable', 'true_centers', 'similarity_table', 'similarity_text',
+           'similarity_frames', 'similarity_figure', 'sphere_figure']
 
 # %% ../nbs/12_separate_loss.ipynb #7732ad3e
 def _unlike(

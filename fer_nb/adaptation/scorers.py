@@ -20,8 +20,9 @@ from ..checks import instance, need, number
 from ..embeddings import embed
 
 # %% auto #0
-__all__ = ['SCORERS', 'Seen', 'see', 'source_accuracy', 'negative_entropy', 'information', 'soft_neighborhood_density',
-           'negative_dev_risk', 'weighted_accuracy', 'scores_without_labels']
+__all__ = ['SCORERS', 'Seen', 'see', 'source_accuracy', 'negative_entropy', 'information',
+           'soft_neighborhood_density', 'negative_dev_risk', 'weighted_accuracy',
+           'scores_without_labels']
 
 # %% ../../nbs/16_adaptation/03_scorers.ipynb #86839aaa
 class Seen(NamedTuple):

@@ -19,8 +19,8 @@ from ..checks import choice, instance, need, number, several, tensor, whole
 if TYPE_CHECKING: from torchvision.models import WeightsEnum
 
 # %% auto #0
-__all__ = ['from_torchvision', 'Backbone', 'TappedBackbone', 'VGG19Taps', 'receptive_field', 'VGG16FC', 'AlexNet', 'ResNet18',
-           'LabCNN']
+__all__ = ['from_torchvision', 'Backbone', 'TappedBackbone', 'VGG19Taps', 'receptive_field',
+           'VGG16FC', 'AlexNet', 'ResNet18', 'LabCNN']
 
 # %% ../../nbs/04_backbones/01_faces.ipynb #a50a6d0a
 def _pretrained(name: str, weights: WeightsEnum | str) -> dict[str, torch.Tensor]:

@@ -17,8 +17,8 @@ from ..checks import choice, instance, need, number, tensor, whole
 if TYPE_CHECKING: from matplotlib.axes import Axes
 
 # %% auto #0
-__all__ = ['Output', 'memory_layout', 'conv_stage', 'initialise', 'GrayBackbone', 'LeNetsPP', 'Layer', 'layer_table',
-           'signal_spread', 'draw_tiles']
+__all__ = ['Output', 'memory_layout', 'conv_stage', 'initialise', 'GrayBackbone', 'LeNetsPP',
+           'Layer', 'layer_table', 'signal_spread', 'draw_tiles']
 
 # %% ../../nbs/04_backbones/00_lenets.ipynb #cc15c9c2
 class Output(NamedTuple):

@@ -21,8 +21,9 @@ from ..targets import REDUCTIONS, ClassWords, Targets, check_weight, read_target
 if TYPE_CHECKING: from typing_extensions import Unpack
 
 # %% auto #0
-__all__ = ['read_batch', 'center_loss', 'class_sums', 'center_sums', 'damped_mean', 'center_delta', 'island_loss', 'island_delta',
-           'LossOptions', 'CenterOptions', 'MovingCenters', 'CenterLoss', 'IslandLoss']
+__all__ = ['read_batch', 'center_loss', 'class_sums', 'center_sums', 'damped_mean', 'center_delta',
+           'island_loss', 'island_delta', 'LossOptions', 'CenterOptions', 'MovingCenters',
+           'CenterLoss', 'IslandLoss']
 
 # %% ../../nbs/10_centers/00_loss.ipynb #559a1037
 def _widened(

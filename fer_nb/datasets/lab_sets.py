@@ -20,7 +20,8 @@ from .tree import EXPECTED, Found, Tree, make_dataset, path_key
 from ..pictures import is_picture, open_picture
 
 # %% auto #0
-__all__ = ['VIEWS', 'kdef', 'frame_number', 'ckplus', 'jaffe', 'named_emotion', 'tfeid', 'open_frame', 'mmi']
+__all__ = ['VIEWS', 'kdef', 'frame_number', 'ckplus', 'jaffe', 'named_emotion', 'tfeid',
+           'open_frame', 'mmi']
 
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #b00af9d7
 VIEWS = ("FL", "HL", "S", "HR", "FR") # full and half left, straight, half and full right

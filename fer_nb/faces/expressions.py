@@ -19,7 +19,8 @@ from ..plots import figure
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['EMOTIONS', 'COMPOUND_EMOTIONS', 'EXPRESSIONS', 'Expression', 'au_distribution', 'au_figure', 'sample_au']
+__all__ = ['EMOTIONS', 'COMPOUND_EMOTIONS', 'EXPRESSIONS', 'Expression', 'au_distribution',
+           'au_figure', 'sample_au']
 
 # %% ../../nbs/01_faces/09_expressions.ipynb #4e6c344c
 EMOTIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")

@@ -33,7 +33,8 @@ from ..plots import figure
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% auto #0
-__all__ = ['CHUNK', 'render_manifest', 'Faces', 'sheet', 'contact_sheet', 'FaceSet', 'load_faces', 'matrix_figure']
+__all__ = ['CHUNK', 'render_manifest', 'Faces', 'sheet', 'contact_sheet', 'FaceSet', 'load_faces',
+           'matrix_figure']
 
 # %% ../../nbs/01_faces/10_sets.ipynb #92e3010c
 CHUNK = 32 # pictures rendered at once

@@ -24,7 +24,8 @@ from .steps import (Kind, Slopes, Trial, find_direction, find_strength, gradient
                               kind_of, length, losses_of, slope, spread, try_steps)
 
 # %% auto #0
-__all__ = ['Case', 'Head', 'find_missing', 'find_forgotten', 'find_apart', 'find_collapse', 'find_clamp', 'examine_batch']
+__all__ = ['Case', 'Head', 'find_missing', 'find_forgotten', 'find_apart', 'find_collapse',
+           'find_clamp', 'examine_batch']
 
 # %% ../../nbs/14_grl/07_batches.ipynb #ff145dfd
 @dataclass

@@ -16,7 +16,8 @@ from .patient import Look, look, untouched
 from .steps import gradients, length, spread
 
 # %% auto #0
-__all__ = ['Centers', 'find_centers', 'find_scale', 'find_collapsed_centers', 'find_minority_collapse', 'find_in_centers']
+__all__ = ['Centers', 'find_centers', 'find_scale', 'find_collapsed_centers',
+           'find_minority_collapse', 'find_in_centers']
 
 # %% ../../nbs/14_grl/06_center_checks.ipynb #202b25ee
 _NAMES = ("cent", "proto", "mean", "anchor")

@@ -21,7 +21,8 @@ from .steps import spread
 if TYPE_CHECKING: from fer_nb.embeddings import Run
 
 # %% auto #0
-__all__ = ['swings', 'find_in_curve', 'Curves', 'examine_curves', 'examine_run', 'guess_columns', 'read_curves']
+__all__ = ['swings', 'find_in_curve', 'Curves', 'examine_curves', 'examine_run', 'guess_columns',
+           'read_curves']
 
 # %% ../../nbs/14_grl/08_curves.ipynb #240a4f8f
 def swings(

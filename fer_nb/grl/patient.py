@@ -19,8 +19,8 @@ from ..checks import need
 from ..runtime import random_state, set_random_state
 
 # %% auto #0
-__all__ = ['EMBEDDINGS', 'LOGITS', 'leaves', 'Parts', 'parts', 'Kept', 'untouched', 'Call', 'Look', 'look', 'swapped',
-           'domain_terms', 'head_call']
+__all__ = ['EMBEDDINGS', 'LOGITS', 'leaves', 'Parts', 'parts', 'Kept', 'untouched', 'Call', 'Look',
+           'look', 'swapped', 'domain_terms', 'head_call']
 
 # %% ../../nbs/14_grl/03_patient.ipynb #1b5a979d
 def leaves(

@@ -20,8 +20,8 @@ from ..runtime import evaluating, learning, saved_since
 from ..targets import read_targets, softmax_loss
 
 # %% auto #0
-__all__ = ['grad_reverse', 'GradientReversal', 'factor', 'clamped_domain_loss', 'DomainClassifier', 'Adversary',
-           'DomainAdversarial']
+__all__ = ['grad_reverse', 'GradientReversal', 'factor', 'clamped_domain_loss', 'DomainClassifier',
+           'Adversary', 'DomainAdversarial']
 
 # %% ../../nbs/14_grl/00_reversal.ipynb #19664240
 class _Reverse(torch.autograd.Function):

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from .doctor import _LIMITS, Finding, _finding
 
 # %% auto #0
-__all__ = ['length', 'spread', 'gradients', 'slope', 'Trial', 'Slopes', 'try_steps', 'find_direction', 'find_strength', 'Kind',
-           'losses_of', 'are_probabilities', 'kind_of']
+__all__ = ['length', 'spread', 'gradients', 'slope', 'Trial', 'Slopes', 'try_steps',
+           'find_direction', 'find_strength', 'Kind', 'losses_of', 'are_probabilities', 'kind_of']
 
 # %% ../../nbs/14_grl/04_steps.ipynb #f0d635d2
 def length(*tensors: torch.Tensor | None) -> float:

@@ -20,7 +20,8 @@ from ..checks import file_path, instance, need, number, tensor
 from ..tables import markdown
 
 # %% auto #0
-__all__ = ['EMOTIONET_AUS', 'SMALL_AUS', 'au_name', 'f1_per_au', 'f1_averages', 'f1_text', 'AUTable', 'read_aus']
+__all__ = ['EMOTIONET_AUS', 'SMALL_AUS', 'au_name', 'f1_per_au', 'f1_averages', 'f1_text',
+           'AUTable', 'read_aus']
 
 # %% ../../nbs/13_large_margin/01_action_units.ipynb #d3058297
 # the twelve of the paper's "avg full", and the seven of its "avg small"

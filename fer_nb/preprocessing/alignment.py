@@ -14,7 +14,8 @@ from ..checks import need, number, tensor, whole
 from .images import check_image
 
 # %% auto #0
-__all__ = ['REFERENCE', 'similarity', 'transform', 'reference_points', 'warp', 'five_points', 'align', 'crop']
+__all__ = ['REFERENCE', 'similarity', 'transform', 'reference_points', 'warp', 'five_points',
+           'align', 'crop']
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #882a30e1
 def _check_points(name: str, points: torch.Tensor) -> None:

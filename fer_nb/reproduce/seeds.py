@@ -36,7 +36,7 @@ def beside(
     printed: Mapping[str, float], # method → the paper's figure
     readouts: Mapping[str, str], # column → its name in the table
 ) -> str: # a Markdown table
-    "The paper's figure, and by each readout ours ± standard deviation over seeds and the difference."
+    "The paper's figure; by each readout ours ± standard deviation over seeds, and the difference."
     rows = _checked(rows, printed, readouts)
     lines = [["", "paper", *(word for name in readouts.values() for word in (name, "difference"))]]
     for method, figure in printed.items():

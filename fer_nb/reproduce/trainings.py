@@ -14,8 +14,8 @@ from ..papers import PRESETS, Recipe, preset
 from ..recipes import Settings, setting
 
 # %% auto #0
-__all__ = ['SHORT', 'EMBEDDED', 'NETWORKS', 'ADVERSARIAL', 'SEMI', 'LOSSES', 'SCALES', 'TRAININGS', 'Training', 'chain',
-           'sets_of', 'at_scale']
+__all__ = ['SHORT', 'EMBEDDED', 'NETWORKS', 'ADVERSARIAL', 'SEMI', 'LOSSES', 'SCALES', 'TRAININGS',
+           'Training', 'chain', 'sets_of', 'at_scale']
 
 # %% ../../nbs/22_reproduce/00_trainings.ipynb #9cc1bbe1
 SHORT = {

@@ -13,7 +13,8 @@ from typing import Any
 from ..checks import choice, need, number, several
 
 # %% auto #0
-__all__ = ['Control', 'Slider', 'Choice', 'known_controls', 'read_settings', 'panel_settings', 'Surprise', 'known_surprises']
+__all__ = ['Control', 'Slider', 'Choice', 'known_controls', 'read_settings', 'panel_settings',
+           'Surprise', 'known_surprises']
 
 # %% ../../nbs/07_widgets/00_controls.ipynb #eea690c0
 def _check_argument(name: object) -> None:
