@@ -4,8 +4,8 @@
     python experiments/mnist_table.py --table
 
 DIR holds MNIST's four IDX files. Softmax, center and DDA loss with γ ∈ {1, 3, 5, 7} are trained on a wild part of the 60,000 and tested on all 10,000, seed by seed: an interrupted
-table goes on where it stopped. λ, α, γ's scaling, momentum, weight decay, batch size and the layers are the paper preset's; `PROTOCOL` holds what is not. The learning rate was
-chosen on the 500 held-out digits of class-balanced `watch`, with seed 100.
+table goes on where it stopped. λ, α, γ's scaling, momentum, weight decay, batch size and the layers are the paper preset's; `PROTOCOL` holds what is not. Profile and learning
+rate were chosen by softmax on the 500 digits held out for watching, with seed 100.
 """
 from shared import DATA, arguments, complete # first: sets the number of threads
 
