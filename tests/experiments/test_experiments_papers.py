@@ -5,7 +5,8 @@ import pytest
 
 from dataset_trees import idx_folder
 from fer_nb.files import read_csv
-from fer_nb.reproduce import EXPERIMENTS, runner
+from fer_nb.reproduce import EXPERIMENTS, beside, runner, told_apart
+from house import ROOT
 
 import mnist_table
 import papers
@@ -60,6 +61,12 @@ def test_the_shipped_table_has_whole_seeds():
     assert list(rows[0]) == mnist_table.FIELDS and seeds == list(range(len(seeds))) and len(seeds) >= mnist_table.SEEDS
     assert [(r["method"], int(r["seed"])) for r in rows] == [(m, s) for s in seeds for m in mnist_table.RECIPES]
     assert all({k: str(v) for k, v in mnist_table.PROTOCOL.items()}.items() <= r.items() and r["tested"] == "10000" and r["images"] == "37499" for r in rows)
+
+def test_words_of_the_room_are_those_of_the_table():
+    rows, room = read_csv(mnist_table.RESULTS), (ROOT/"nbs/22_reproduce/07_seeds.ipynb").read_text(encoding="utf-8")
+    assert "| DDA λ=0.01 γ=7 | 97.34 | 92.04 ± 4.60 | -5.30      | 95.56 ± 0.22   | -1.78      |" in beside(rows, mnist_table.PRINTED, mnist_table.READOUTS)
+    told = told_apart(rows, mnist_table.PRINTED, mnist_table.READOUTS)
+    for words in ("+3.80 [+2.46, +5.13]", "+1.72 [+1.22, +2.21]"): assert words in told and words in room
 
 def test_another_set_of_digits_is_refused(tmp_path):
     for part in ("train", "t10k"): idx_folder(tmp_path, 10, part=part)
