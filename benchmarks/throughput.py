@@ -2,6 +2,7 @@
 
     python benchmarks/throughput.py                 # CPU: images/s, ratios from alternating runs, best and median
     python benchmarks/throughput.py --threads 1     # 1 torch thread (default: torch's own choice)
+    python benchmarks/throughput.py --levers        # where a step's time goes at full width on 28 px, and what would make it shorter
     python benchmarks/throughput.py --gpu           # 100 epochs of the paper preset on 20,000 digits, against a captured loop
 
 The usual script: a torchvision-style Dataset (PIL image, then Resize if the images are smaller, ToTensor, Normalize) in a
@@ -104,6 +105,78 @@ def compare(width, size, budget, workers):
               f"{'–' if 'workers' in name else format(ratios[1], '.2f')} |", flush=True)
 
 
+class OwnPReLU(torch.nn.PReLU):
+    "PReLU in two passes over the map instead of PyTorch's kernel."
+    def forward(self, x):
+        weight = self.weight.view(1, -1, *[1] * (x.dim() - 2))
+        return torch.addcmul(x.clamp(min=0), x.clamp(max=0), weight)
+
+
+def swapped(model, layer):
+    "The model with another layer in the place of every PReLU."
+    for name, child in model.named_children():
+        if isinstance(child, torch.nn.PReLU): setattr(model, name, layer(child.num_parameters))
+        else: swapped(child, layer)
+    return model
+
+
+def lever(size=28, width=1., batch=BATCH, layout=torch.channels_last, bf16=False, compiled=False, layer=None):
+    "The bare loop's step with one thing changed, as an endless iterator."
+    images, labels = load_digits()
+    model, x = network(width, size), to_input(images, size)
+    if layer: swapped(model, layer)
+    model.to(memory_format=layout)
+    run = torch.compile(model, dynamic=False) if compiled else model
+    sgd = torch.optim.SGD(model.parameters(), lr=.001, momentum=.9, weight_decay=5e-4, fused=True)
+    while True:
+        for rows in torch.randperm(len(x)).split(batch):
+            if len(rows) < batch: continue
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16): logits = run(x[rows]).logits
+            sgd.zero_grad()
+            F.cross_entropy(logits.float(), labels[rows]).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.)
+            sgd.step()
+            yield
+
+
+LEVERS = {"as it is": {}, "contiguous instead of channels-last": dict(layout=torch.contiguous_format), "bf16": dict(bf16=True),
+          "compiled": dict(compiled=True), "compiled, bf16": dict(compiled=True, bf16=True), "PReLU in two passes": dict(layer=OwnPReLU),
+          "leaky ReLU (another network)": dict(layer=lambda _: torch.nn.LeakyReLU(.25)), "batch 32": dict(batch=32), "batch 512": dict(batch=512),
+          **{f"width {w:g}, {s} px{', bf16' * b}": dict(width=w, size=s, bf16=b)
+             for w, s in ((1., 20), (1., 14), (.5, 28), (.5, 14), (.25, 28), (.25, 14)) for b in (False, True)}}
+
+
+def matrix_rate(dtype, side=1536):
+    "FLOP per second of a large matrix product, best of 9: what this core can do."
+    a = torch.randn(side, side).to(dtype)
+    def once():
+        start = time.process_time()
+        a @ a
+        return 2 * side**3 / (time.process_time() - start)
+    return max(once() for _ in range(9))
+
+
+def levers(rounds):
+    "Every lever beside the step as it is, one step each in turn; processor time of one thread."
+    from torch.utils.flop_counter import FlopCounterMode
+    torch.set_num_threads(1)
+    with FlopCounterMode(display=False) as counter: next(lever())
+    work = counter.get_total_flops() / BATCH
+    steps = {name: lever(**kwargs) for name, kwargs in LEVERS.items()}
+    for step in steps.values(): seconds(step, 2)
+    times = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items(): times[name].append(seconds(step, 1)[1] / LEVERS[name].get("batch", BATCH))
+    each = {name: statistics.median(values) for name, values in times.items()}
+    rates = [matrix_rate(dtype) for dtype in (torch.float32, torch.bfloat16)]
+    print(f"One thread, torch {torch.__version__}; large matrix products: {rates[0] / 1e9:.0f} GFLOP/s in float32, {rates[1] / 1e9:.0f} in bfloat16. "
+          f"A digit costs {work / 1e9:.2f} GFLOP, there and back: {work / each['as it is'] / rates[0]:.0%} of the float32 rate.")
+    print("| a step with | images per core-second | times as fast |\n|---|---|---|")
+    for name, values in times.items():
+        ratio = statistics.median(a / b for a, b in zip(times["as it is"], values))
+        print(f"| {name} | {1 / each[name]:,.0f} | {ratio:.2f} |", flush=True)
+
+
 def captured(model, x, y, lr):
     "The bare training step as one CUDA graph over fixed buffers: no Python, no launches, no looking."
     static_x, static_y = x[:BATCH].clone(), y[:BATCH].clone()
@@ -164,11 +237,14 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, help="torch threads (default: torch's own choice)")
     parser.add_argument("--seconds", type=float, default=15., help="per setting")
     parser.add_argument("--workers", type=int, default=0, help="also time the usual script with so many DataLoader workers")
+    parser.add_argument("--levers", type=int, nargs="?", const=9, metavar="ROUNDS", help="what would make a step shorter")
     parser.add_argument("--gpu", action="store_true", help="the GPU measurement instead")
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=100)
     args = parser.parse_args()
+    if args.gpu and not torch.cuda.is_available(): parser.error("--gpu: no GPU here")
     if args.gpu: gpu(args.samples, args.epochs)
+    elif args.levers: levers(args.levers)
     else:
         if args.threads: torch.set_num_threads(args.threads)
         print(f"{os.cpu_count()} cores ({platform.machine()}), {torch.get_num_threads()} torch threads, torch {torch.__version__}, "

