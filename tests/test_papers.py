@@ -63,7 +63,7 @@ def test_recipe_goes_through_json_with_explicit_counts_and_a_folder(tmp_path):
     ('majority', 0), ('majority', 2.5), ('majority', 300.), ('data', 5), ('majority', '300'), ('seed', -1), ('seed', 2**32), ('seed', 0.5), ('seed', True),
     ('epochs', 0), ('epochs', -3), ('epochs', 1.5), ('epochs', None), ('lr', 0), ('lr', -0.1), ('lr', math.inf), ('lr', math.nan), ('lr', '0.1'),
     ('lam', -1), ('lam', math.nan), ('gamma', -1e-9), ('gamma', math.inf), ('gamma', None), ('alpha', 0), ('alpha', 1.01), ('alpha', math.nan),
-    ('width', 0), ('width', -1), ('width', True), ('size', 11), ('size', 29), ('size', 14.5), ('batch_size', 0), ('clip', 0), ('clip', -5), ('clip', math.nan)])
+    ('tau', 0), ('m', -.1), ('beta', 1), ('beta', -.1), ('feat_dim', 0), ('feat_dim', 2.), ('width', 0), ('width', -1), ('width', True), ('size', 11), ('size', 29), ('size', 14.5), ('batch_size', 0), ('clip', 0), ('clip', -5), ('clip', math.nan)])
 def test_recipe_names_the_bad_field(field, value):
     with pytest.raises(ValueError, match=rf'^{field}\b') as e: Recipe(**{field: value})
     assert '\n' not in str(e.value) and (repr(value) in str(e.value) or isinstance(value, tuple))
@@ -112,8 +112,8 @@ def test_losses_of_one_seed_start_alike():
     first = built['softmax'][0].state_dict()
     for loss, (model, objective) in built.items():
         same = [k for k, v in model.state_dict().items() if k in first and torch.equal(first[k], v)]
-        assert set(first) - set(same) == ({'classifier.weight'} if loss == 'angular' else set()), loss
-    centers = {loss: next(m.centers for m in objective.modules() if hasattr(m, 'centers')) for loss, (_, objective) in built.items() if loss not in ('softmax', 'angular')}
+        assert set(first) - set(same) == ({'classifier.weight'} if loss in ('angular', 'ldam', 'cosface', 'etf') else set()), loss
+    centers = {loss: next(m.centers for m in objective.modules() if hasattr(m, 'centers')) for loss, (_, objective) in built.items() if loss in ('center', 'island', 'dda', 'separate', 'margin')}
     assert all(torch.equal(centers['center'], centers[loss]) for loss in ('dda', 'island', 'separate')) and not centers['margin'].any()
     assert centers['dda'].shape == (10, 2) and centers['dda'].std() > 0
     other = build(Recipe(seed=4, **TINY))[0].state_dict()
@@ -361,7 +361,7 @@ def no_training(monkeypatch):
     "Makes a training in this process fail, and other processes impossible"
     calls = []
     def train(r, *args): calls.append(r); raise RuntimeError('trained')
-    monkeypatch.setattr('fer_nb.papers.train', train)
+    monkeypatch.setattr('fer_nb.papers.comparing.train', train)
     monkeypatch.setattr('fer_nb.tables.ProcessPoolExecutor', None)
     return calls
 
@@ -399,7 +399,7 @@ def test_an_interrupted_comparison_goes_on(rows, tmp_path, monkeypatch, cut):
     out = copy(out, tmp_path/'c', '\n'.join(lines[:2]) + '\n' + lines[2][:cut if cut >= 0 else None])
     import fer_nb.papers as papers
     trained, train_really = [], papers.train
-    monkeypatch.setattr(papers, 'train', lambda r, *args: trained.append(r) or train_really(r, *args))
+    monkeypatch.setattr(papers.comparing, 'train', lambda r, *args: trained.append(r) or train_really(r, *args))
     assert same(rows, compare(PAIR, 2, out, workers=1, progress=False))
     assert trained == [replace(PAIR[0], seed=1)] + [PAIR[1]]*(cut >= 0)
     assert sorted(map(json.dumps, finished(out/'rows.jsonl').values())) == sorted(map(json.dumps, rows))
