@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .adjustment import PlainLoss, _fits, class_counts, cross_entropies, read_table
-from ..checks import need, number
+from ..checks import need, number, tensor, whole
 from ..targets import ClassWords, Targets
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def margin_loss(
     Raises: ValueError for probabilities as labels, margins that are not K, and see arena.read_table
     Source: Cao et al. 2019 (LDAM's loss); equal margins: Wang et al. 2018, Eq. 4"""
     logits, targets = read_table(logits, y, **words)
+    tensor("margins", margins, ("K",), floating=True)
     strict = _stricter(logits, targets, _fits("margins", margins, logits))
     return targets.reduce(cross_entropies(strict, targets), reduction)
 
@@ -80,7 +81,7 @@ class MarginLoss(PlainLoss):
         s: float = 30., # scale of the head
         **options: Unpack[LossOptions], # see PlainLoss
     ):
-        super().__init__(len(margins), **options)
+        super().__init__(len(tensor("margins", margins, ("K",), floating=True)), **options)
         self.s = number("s", s, above=0)
         self.register_buffer("margins", margins)
 
@@ -129,4 +130,6 @@ class CosFaceLoss(MarginLoss):
         s: float = 64., # scale of the head
         m: float = .35, # margin on the cosine
         **options: Unpack[LossOptions], # see PlainLoss
-    ): super().__init__(ldam_margins([1] * num_classes, number("m", m, least=0)), s, **options)
+    ):
+        equal = ldam_margins([1] * whole("num_classes", num_classes), number("m", m, least=0))
+        super().__init__(equal, s, **options)

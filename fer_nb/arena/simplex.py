@@ -131,6 +131,7 @@ def ring_loss(
     Raises: ValueError for shapes that do not fit, and see arena.read_table
     Source: Zheng et al. 2018, Eq. 1 without λ"""
     x, targets = read_table(x, y, whole("num_classes", num_classes), name="x", **words)
+    if not isinstance(radius, torch.Tensor): number("radius", radius)
     return targets.reduce(_ring(x, targets, radius), reduction)
 
 # %% ../../nbs/17_arena/04_simplex.ipynb #fc22bf99

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from .adjustment import PlainLoss, class_counts, read_table
-from ..checks import instance, need, number, whole
+from ..checks import instance, need, number, tensor, whole
 from ..runtime import learning
 from ..targets import ClassWords, Targets, check_weight
 
@@ -124,6 +124,7 @@ class DeferredWeights(nn.Module):
         self.loss = instance("loss", loss, nn.Module, "a torch.nn.Module")
         need(hasattr(loss, "weight"), "loss", "one with `weight`", type(loss).__name__)
         self.after = whole("after", after, 0)
+        tensor("weight", weight, ("K",), floating=True)
         self.register_buffer("later", check_weight(weight, len(weight)))
         self.register_buffer("steps", torch.tensor(0))
         loss.weight = torch.ones_like(weight)
