@@ -125,6 +125,7 @@ class DeferredWeights(nn.Module):
         need(hasattr(loss, "weight"), "loss", "one with `weight`", type(loss).__name__)
         self.after = whole("after", after, 0)
         tensor("weight", weight, ("K",), floating=True)
+        need(len(weight) > 0, "weight", "at least one", "none")
         self.register_buffer("later", check_weight(weight, len(weight)))
         self.register_buffer("steps", torch.tensor(0))
         loss.weight = torch.ones_like(weight)

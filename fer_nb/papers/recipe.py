@@ -20,13 +20,13 @@ __all__ = ['LOSSES', 'OWN', 'OWN_LAM', 'PRESETS', 'TABLE_1', 'Recipe', 'label', 
 LOSSES = ("softmax", "center", "island", "dda", "separate", "margin", "angular", "adjusted",
           "weighted", "focal", "ldam", "cosface", "supcon", "bcl", "etf", "ring")
 
-# %% ../../nbs/20_papers/00_recipe.ipynb #4f0f9d92
+# %% ../../nbs/20_papers/00_recipe.ipynb #6737f490
 def _profile(name: str, value: Any) -> str | tuple:
     return value if isinstance(value, str) else tuple(wild_counts(value))
 
 def _folder(name: str, value: Any) -> str: return str(file_path(name, value))
 
-# %% ../../nbs/20_papers/00_recipe.ipynb #6db3ceff
+# %% ../../nbs/20_papers/00_recipe.ipynb #2a63b653
 @dataclass(frozen=True)
 class Recipe(Settings):
     "One Wild-MNIST training, as data; raises `ValueError` naming the field that makes no sense"
@@ -69,7 +69,7 @@ class Recipe(Settings):
         need(self.loss != "etf" or self.feat_dim == 2 or self.feat_dim > 8, "feat_dim",
              "2, or at least 9 for loss etf", self.feat_dim)
 
-# %% ../../nbs/20_papers/00_recipe.ipynb #8da71004
+# %% ../../nbs/20_papers/00_recipe.ipynb #c73f812b
 # in the lab preset's tables: for island at 1 not every seed trains, 0.9 is separate's paper
 OWN: dict[str, dict[str, Any]] = {
     "island": {"lam": 0.1}, "separate": {"lam": 0.9}, "margin": {"lam": 1.}}
@@ -79,7 +79,7 @@ PRESETS = {
     "paper": Recipe(majority=2000, epochs=100, lr=0.001, lam=0.01, scaling="code", width=1.,
                     size=28, clip=None, schedule="staircase")}
 
-# %% ../../nbs/20_papers/00_recipe.ipynb #27857a53
+# %% ../../nbs/20_papers/00_recipe.ipynb #91e3c13c
 _SHOWN = { # name of a loss, and what of the recipe it reads
     "softmax": ("softmax", ""), "center": ("center", "λ={r.lam:g}"),
     "island": ("island", "λ={r.lam:g}"), "dda": ("DDA", "λ={r.lam:g} γ={r.gamma:g}"),
@@ -104,7 +104,7 @@ def label(
              f"d={r.feat_dim}"*wide)
     return " ".join(filter(None, parts))
 
-# %% ../../nbs/20_papers/00_recipe.ipynb #21c52bdd
+# %% ../../nbs/20_papers/00_recipe.ipynb #38414655
 def preset(
     name: str = "lab", # "lab" or "paper"
     losses: tuple | list = ("softmax", "center", "dda"), # which rows
@@ -125,7 +125,7 @@ def preset(
                     for gamma in (gammas if loss == "dda" else gammas[:1])]
     return recipes
 
-# %% ../../nbs/20_papers/00_recipe.ipynb #af56d803
+# %% ../../nbs/20_papers/00_recipe.ipynb #3d119bc6
 _PRINTED = [row["printed"] for row in read_csv(data_file("paper_003.csv"))
             if row["experiment"] == "003-table-1" and row["measure"] == "accuracy"]
 TABLE_1 = {(r.loss, r.gamma if r.loss == "dda" else None): float(printed)
