@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from fer_nb.backbones import Output
-from fer_nb.embeddings import Run
-from fer_nb.papers import (HEADS, Data, Recipe, class_means, label, recording, score, start, train, wild_data)
+from fer_nb.embeddings import Run, regions
+from fer_nb.papers import (HEADS, LOSSES, Data, Recipe, class_means, label, recording, score, start, train, wild_data)
 from fer_nb.training import Objective
 from papers_parts import DIVERGES, TINY, same
 
@@ -106,3 +106,9 @@ def test_diverged_training_is_a_row_that_says_so(tmp_path):
     row = train(Recipe('softmax', **TINY | DIVERGES | dict(epochs=20)), tmp_path/'m.npz')
     assert isinstance(row['diverged'], int) and row['diverged'] >= 1 and 'linear' not in row
     assert not (tmp_path/'m.npz').exists()
+
+@pytest.mark.parametrize('loss', LOSSES[7:])
+def test_films_of_the_arena_show_the_regions_the_network_means(loss):
+    run = recording(Recipe(loss, lr=.1, **TINY | dict(epochs=3))).finish()
+    assert run.name == label(Recipe(loss)) and set(run.losses) - {'total', 'softmax'} == {loss}
+    assert (regions(run, -1, run.embedding()) == run.predictions).mean() > .99
