@@ -89,7 +89,7 @@ class _Instead(Objective):
         value = self.terms[self.name](getattr(output, self.part), batch[1])
         return {self.name: value * self.weights[self.name]}
 
-# %% ../../nbs/20_papers/01_building.ipynb #6023f7e2
+# %% ../../nbs/20_papers/01_building.ipynb #76d2497d
 def _ldam(r: Recipe, counts: list) -> torch.nn.Module:
     "LDAM whose weights begin after four fifths of the training, as in its authors' 200 epochs"
     steps = r.epochs * math.ceil(sum(counts)/r.batch_size)
@@ -107,7 +107,7 @@ def _instead(r: Recipe, K: int) -> Objective | None:
     if r.loss not in made: return None
     return _Instead(r.loss, made[r.loss](), "embedding" if r.loss == "etf" else "logits")
 
-# %% ../../nbs/20_papers/01_building.ipynb #c2ec99ae
+# %% ../../nbs/20_papers/01_building.ipynb #7cc0b4c5
 def _beside(r: Recipe, K: int) -> Objective:
     "The objective of a loss that stands beside softmax, with the weight λ"
     rule: dict[str, Any] = dict(alpha=r.alpha, centers=r.centers)
@@ -121,7 +121,7 @@ def _beside(r: Recipe, K: int) -> Objective:
             "bcl": lambda: BalancedContrastiveLoss(K, d, r.tau), "ring": lambda: RingLoss(K)}
     return Objective(**{r.loss: (made[r.loss](), r.lam)})
 
-# %% ../../nbs/20_papers/01_building.ipynb #862f8549
+# %% ../../nbs/20_papers/01_building.ipynb #279aec50
 def build(
     r: Recipe, # which network and loss
     num_classes: int = 10,
@@ -134,7 +134,7 @@ def build(
     if r.loss in ("softmax", "angular"): return model, Objective()
     return model, _instead(r, num_classes) or _beside(r, num_classes)
 
-# %% ../../nbs/20_papers/01_building.ipynb #000011b7
+# %% ../../nbs/20_papers/01_building.ipynb #5792f474
 def start(
     r: Recipe, # the experiment
     data: Data | None = None, # of the recipe, if it is loaded already
