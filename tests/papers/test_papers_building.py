@@ -139,6 +139,7 @@ def test_the_directions_of_a_fixed_etf_never_move():
     for d in (2, 16):
         r = Recipe('etf', feat_dim=d, **TINY)
         model, objective = build(r)
+        assert not model.classifier.weight.requires_grad
         step = list(start(r))[-1]
         assert torch.equal(step.model.classifier.weight, even_directions(10, d)) and torch.equal(step.objective.terms['etf'].directions, even_directions(10, d))
         assert not torch.equal(step.model.embed[1].weight, model.embed[1].weight) and set(step.losses) == {'etf', 'total'}
