@@ -216,7 +216,7 @@ def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
     env = {**os.environ, 'JUPYTER_RUNTIME_DIR': str(tmp_path/'runtime'), 'JUPYTER_CONFIG_DIR': str(tmp_path/'config'), 'IPYTHONDIR': str(tmp_path/'ipython'),
            'JUPYTERLAB_WORKSPACES_DIR': str(tmp_path/'workspaces'), 'JUPYTERLAB_SETTINGS_DIR': str(tmp_path/'settings'), 'JUPYTER_PLATFORM_DIRS': '1'}
     (tmp_path/'course').mkdir()
-    (tmp_path/'course/20_papers.ipynb').write_text('{}')
+    (tmp_path/'course/11_dda.ipynb').write_text('{}')
     with open(tmp_path/'log', 'w') as log:
         p = subprocess.Popen([SCRIPT, 'lab', tmp_path/'course', '--no-browser'], env=env, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
     try:
@@ -236,7 +236,7 @@ def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
         log = (tmp_path/'log').read_text()
         assert re.search(r'^\d+ files copied to .*course, 1 already there and left as they are$', log, re.M)
         assert f"/lab/tree/labs/wild_mnist.ipynb?token={server['token']}" in log
-        assert (tmp_path/'course/20_papers.ipynb').read_text() == '{}'
+        assert (tmp_path/'course/11_dda.ipynb').read_text() == '{}'
         p.terminate()
         p.wait(300)
         assert get(f"{server['url']}api/status?token={server['token']}")[0] is None  # gone
