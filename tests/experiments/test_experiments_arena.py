@@ -34,9 +34,11 @@ def test_the_choice_is_the_best_head_on_the_watched_digits():
 def test_the_report_covers_everything_on_seeds_that_chose_nothing():
     jobs = A.report(searched(lambda i, head: i))
     recipes = [from_row(Recipe, job) for job in jobs]
-    assert len(jobs) == len({key(job, A.NAMES) for job in jobs}) == 5 * 5 * len(LOSSES) + 5 * len(A.WIDE) and {job["part"] for job in jobs} == {"test"}
+    assert len(jobs) == len({key(job, A.NAMES) for job in jobs}) == 5 * 5 * (len(LOSSES) + 1) + 5 * len(A.WIDE) and {job["part"] for job in jobs} == {"test"}
     assert {(r.loss, r.profile, r.seed) for r in recipes if r.feat_dim == 2} == {(loss, p, s) for loss in LOSSES for p in A.PROFILES for s in range(5)}
-    assert all(A.GRID[r.loss][-1].items() <= job.items() for r, job in zip(recipes, jobs))
+    assert all(A.GRID[r.loss][-1].items() <= job.items() for r, job in zip(recipes, jobs) if r.loss != "softmax")
+    assert [r.lr for r in recipes if r.loss == "softmax" and (r.profile, r.seed, r.feat_dim) == ("mild", 3, 2)] == [.05, .1]
+    assert len(A.report(searched(lambda i, head: float(i % 3 == 1)))) == 5 * 5 * len(LOSSES) + 5 * len(A.WIDE)   # where 0.05 is chosen it is not made twice
 
 def test_an_interruption_loses_nothing(tmp_path, monkeypatch):
     base, trained = replace(A.BASE, majority=20, epochs=1, width=.05, size=12), []
