@@ -6,8 +6,8 @@ Wild-MNIST at the lab preset with half of its epochs and batches of half the siz
 preset has), every loss on every profile, five seeds, read out by every head. Before that every loss gets the same budget: three settings on the long
 tail, on a seed that is not reported; the one whose best head has the highest balanced accuracy on the *watched* digits (the validation set) is taken for
 all profiles. The test set is seen by the rows with part "test" only. Softmax has only its learning rate to tune, which the others keep at 0.05; so it is
-reported at 0.05 as well, where nothing but the loss differs. At last some losses with a 16-d embedding, where a simplex of ten classes fits, with the
-same settings. About half an hour of one quiet core; goes on where it was interrupted.
+reported at 0.05 as well, where nothing but the loss differs. Some losses are also trained with a 16-d embedding, where a simplex of ten classes
+fits, on the long tail with the same settings. About half an hour of one quiet core; goes on where it was interrupted.
 """
 from shared import DATA, arguments, complete, key # first: sets the number of threads
 
@@ -58,10 +58,10 @@ def chosen(rows):
 def report(rows, seeds=SEEDS):
     "Every loss with its setting, and softmax with the learning rate of the others too."
     best = chosen(rows)
-    made = [replace(BASE, loss=loss, profile=profile, seed=seed, **change)
-            for profile in PROFILES for seed in range(seeds) for loss, change in (("softmax", {}), *best.items())]
-    wide = [replace(BASE, loss=loss, seed=seed, feat_dim=16, **({} if loss == "softmax" else best[loss])) for seed in range(seeds) for loss in WIDE]
-    return [job(recipe, "test") for recipe in dict.fromkeys(made + wide)]
+    made = {profile: [replace(BASE, loss=loss, profile=profile, seed=seed, **change) for seed in range(seeds) for loss, change in (("softmax", {}), *best.items())]
+            for profile in PROFILES}
+    wide = [replace(r, feat_dim=16) for r in made["longtail"] if r.loss in WIDE and (r.loss != "softmax" or r.lr == BASE.lr)]
+    return [job(recipe, "test") for recipe in dict.fromkeys([*made.pop("longtail"), *wide, *(r for part in made.values() for r in part)])]
 
 
 def trained(job):
