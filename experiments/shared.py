@@ -44,6 +44,7 @@ def complete(path, columns, names, jobs, work, workers=1, progress=True):
     rows, done = read_csv(path) if path.exists() else [], {}
     for row in rows: done.setdefault(key(row, names), {"rows": []})["rows"].append(row)
     there = set(done)
+    if there.issuperset(key(job, names) for job in jobs): return rows # what is in the file of lines belongs to other jobs
     made = fill({key(job, names): (job,) for job in jobs}, partial(rows_of, work), part, workers, title=path.stem, progress=progress, done=done | finished(part))
     rows += [row for name, group in made.items() if name not in there for row in group["rows"]]
     write_csv(path, [{name: row.get(name, "") for name in columns} for row in rows])

@@ -210,7 +210,8 @@ def _lab_parser(v: argparse.ArgumentParser) -> None:
 # %% ../nbs/21_cli.ipynb #bf29f5d6
 def _wmnist_parser(v: _Parser) -> None:
     v.add_argument("--losses", type=_losses, help="comma-separated: softmax, center, island, dda, "
-                   "separate, margin, angular; default: softmax,center,dda")
+                   "separate, margin, angular, adjusted, weighted, focal, ldam, cosface, "
+                   "supcon, bcl, etf, ring; default: softmax,center,dda")
     v.add_argument("--seeds", type=int, help="trainings of each; default: 5")
     v.add_argument("--preset", dest="name", help="lab (a laptop, two minutes; default) or paper "
                    "(the paper's protocol, DDA with γ = 1, 3, 5 and 7)")

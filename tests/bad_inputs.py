@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fer_nb import backbones as bb, batches as ba, centers as ce, dda, embeddings as emb, faces as fa, files, grl, large_margin as lm, papers, plots
-from fer_nb import preprocessing as pre, recipes, reproduce as rep, separate_loss as sep, tables as tab, training as tr, wmnist as wm, angular_softmax as ang
+from fer_nb import preprocessing as pre, recipes, reproduce as rep, separate_loss as sep, arena as ar, tables as tab, training as tr, wmnist as wm, angular_softmax as ang
 from fer_nb.pictures import open_picture
 from fer_nb.datasets import FaceFolder, sample_figure, split_by_subject
 
@@ -112,6 +112,31 @@ def losses(m):
         yield Good(f"{loss.__name__}()", loss(3, 2), dict(x=m.x, y=m.y))
     yield Good("AngularSoftmax", ang.AngularSoftmax, dict(in_features=2, num_classes=3, s=8., m=.2, monotone=True))
     yield Good("udat_as", ang.udat_as, dict(feat_dim=2, num_domains=2, lambd=.1, hidden=(4,)))
+
+def arena(m):
+    logits, counts = m.x @ m.c.t(), [30., 20., 10.]
+    batch, embedded = dict(logits=logits, y=m.y), dict(x=m.x, y=m.y)
+    yield Good("logit_adjusted_loss", ar.logit_adjusted_loss, {**batch, "counts": counts, "tau": 1., "reduction": "mean"})
+    yield Good("focal_loss", ar.focal_loss, {**batch, "gamma": 2.})
+    yield Good("margin_loss", ar.margin_loss, {**batch, "margins": torch.ones(3)})
+    yield Good("supcon_loss", ar.supcon_loss, {**embedded, "num_classes": 3, "temperature": .1})
+    yield Good("balanced_contrastive_loss", ar.balanced_contrastive_loss, {**embedded, "c": m.c, "temperature": .1})
+    yield Good("dot_regression_loss", ar.dot_regression_loss, {**embedded, "w": m.c})
+    yield Good("ring_loss", ar.ring_loss, {**embedded, "num_classes": 3, "radius": 1.})
+    yield Good("class_counts", ar.class_counts, dict(counts=counts))
+    yield Good("effective_number", ar.effective_number, dict(counts=counts, beta=.9))
+    yield Good("class_balanced_weights", ar.class_balanced_weights, dict(counts=counts, beta=.9))
+    yield Good("ldam_margins", ar.ldam_margins, dict(counts=counts, max_m=.5))
+    yield Good("even_directions", ar.even_directions, dict(num_classes=3, feat_dim=2))
+    yield Good("LogitAdjustedLoss", ar.LogitAdjustedLoss, dict(counts=counts, tau=1., ignore_index=-100, reduction="mean"))
+    yield Good("LDAMLoss", ar.LDAMLoss, dict(counts=counts, max_m=.5, s=8.))
+    yield Good("MarginLoss", ar.MarginLoss, dict(margins=torch.ones(3), s=8.))
+    yield Good("DeferredWeights", ar.DeferredWeights, dict(loss=ar.FocalLoss(3), weight=torch.ones(3), after=3))
+    for make, own in ((ar.FocalLoss, dict(gamma=2.)), (ar.CosFaceLoss, dict(s=8., m=.2)), (ar.SupConLoss, dict(temperature=.1)), (ar.RingLoss, dict(radius=1.)),
+                      (ar.BalancedContrastiveLoss, dict(feat_dim=2, temperature=.1)), (ar.DotRegressionLoss, dict(feat_dim=2))):
+        yield Good(make.__name__, make, dict(num_classes=3, **own))
+        made = make(3, **own)
+        yield Good(f"{make.__name__}()", made, dict(x=logits if made.takes == "logits" else m.x, y=m.y))
 
 def adaptation(m):
     yield Good("grad_reverse", grl.grad_reverse, dict(x=m.x, lambd=1.))
@@ -370,7 +395,7 @@ def domains(m):
     yield Good("soft_neighborhood_density", ad.soft_neighborhood_density, dict(seen=seen, temperature=.05))
     yield Good("weighted_accuracy", ad.weighted_accuracy, dict(seen=seen, bandwidth=1.))
 
-GROUPS = (losses, adaptation, domains, margins, networks, sources, trainings, recordings, digits, drawn_faces, photos, folders, lists, views)
+GROUPS = (losses, arena, adaptation, domains, margins, networks, sources, trainings, recordings, digits, drawn_faces, photos, folders, lists, views)
 
 def good_calls(): return [good for group in GROUPS for good in group(material())]
 

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,7 @@ def test_help(args, capsys):
     (['wmnist', '--epochs'], '--epochs: expected one argument'),
     (['wmnist', '--seeds', '0'], 'seeds: expected a whole number of at least 1, got 0'),
     (['wmnist', '--seeds', '-3'], 'seeds: expected a whole number of at least 1, got -3'),
-    (['wmnist', '--losses', 'sofmax'], "loss: expected one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'"),
+    (['wmnist', '--losses', 'sofmax'], "loss: expected one of softmax, center, island, dda, separate, margin, angular, adjusted, weighted, focal, ldam, cosface, supcon, bcl, etf, ring, got 'sofmax'"),
     (['wmnist', '--losses', ''], "loss: expected one of"),
     (['wmnist', '--losses', 'softmax,'], "loss: expected one of"),
     (['wmnist', '--preset', 'big'], "preset: expected one of lab, paper, got 'big'"),
@@ -94,7 +94,7 @@ def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     Path('file').write_text('mine')
     Path('empty').mkdir()
-    monkeypatch.setattr('fer_nb.papers.train', lambda *args: 1 / 0)  # nothing may be trained
+    monkeypatch.setattr('fer_nb.papers.comparing.train', lambda *args: 1 / 0)  # nothing may be trained
     monkeypatch.setattr('fer_nb.tables.ProcessPoolExecutor', None)
     assert main(args) == 2
     err = capsys.readouterr().err
@@ -103,7 +103,7 @@ def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, c
 
 def test_bad_input_through_the_shell():
     done = run('wmnist', '--losses', 'sofmax')
-    assert done.returncode == 2 and done.stdout == '' and done.stderr == "fer_nb: loss: expected one of softmax, center, island, dda, separate, margin, angular, got 'sofmax'\n"
+    assert done.returncode == 2 and done.stdout == '' and done.stderr == "fer_nb: loss: expected one of softmax, center, island, dda, separate, margin, angular, adjusted, weighted, focal, ldam, cosface, supcon, bcl, etf, ring, got 'sofmax'\n"
 
 @pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs a device that is always full')
 def test_a_full_disk_is_one_line(tmp_path, capsys):
@@ -159,7 +159,7 @@ def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
     env = {**os.environ, 'JUPYTER_RUNTIME_DIR': str(tmp_path/'runtime'), 'JUPYTER_CONFIG_DIR': str(tmp_path/'config'), 'IPYTHONDIR': str(tmp_path/'ipython'),
            'JUPYTERLAB_WORKSPACES_DIR': str(tmp_path/'workspaces'), 'JUPYTERLAB_SETTINGS_DIR': str(tmp_path/'settings'), 'JUPYTER_PLATFORM_DIRS': '1'}
     (tmp_path/'course').mkdir()
-    (tmp_path/'course/20_papers.ipynb').write_text('{}')
+    (tmp_path/'course/11_dda.ipynb').write_text('{}')
     with open(tmp_path/'log', 'w') as log:
         p = subprocess.Popen([SCRIPT, 'lab', tmp_path/'course', '--no-browser'], env=env, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
     try:
@@ -179,7 +179,7 @@ def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
         log = (tmp_path/'log').read_text()
         assert re.search(r'^\d+ files copied to .*course, 1 already there and left as they are$', log, re.M)
         assert f"/lab/tree/labs/wild_mnist.ipynb?token={server['token']}" in log
-        assert (tmp_path/'course/20_papers.ipynb').read_text() == '{}'
+        assert (tmp_path/'course/11_dda.ipynb').read_text() == '{}'
         p.terminate()
         p.wait(300)
         assert get(f"{server['url']}api/status?token={server['token']}")[0] is None  # gone
@@ -221,7 +221,7 @@ def test_wmnist_writes_csv_and_movies(finished):
 def test_a_second_call_trains_nothing_again(finished, monkeypatch, capsys):
     done, out = finished
     before, html = (out/'rows.jsonl').stat().st_mtime_ns, (out/'race.html').read_bytes()
-    monkeypatch.setattr('fer_nb.papers.train', lambda *args: 1 / 0)
+    monkeypatch.setattr('fer_nb.papers.comparing.train', lambda *args: 1 / 0)
     assert main([*TINY, '--out', str(out)]) == 0
     assert capsys.readouterr().out == done.stdout
     assert (out/'rows.jsonl').stat().st_mtime_ns == before and (out/'race.html').read_bytes() == html
@@ -231,7 +231,7 @@ def test_more_seeds_go_on_and_other_settings_do_not_mix(finished, tmp_path, monk
     out = tmp_path/'out'
     shutil.copytree(finished[1], out)
     trained, really = [], papers.train
-    monkeypatch.setattr(papers, 'train', lambda r, *args: trained.append((r.loss, r.seed, r.lr)) or really(r, *args))
+    monkeypatch.setattr(papers.comparing, 'train', lambda r, *args: trained.append((r.loss, r.seed, r.lr)) or really(r, *args))
     assert main([*TINY, '--seeds', '3', '--out', str(out)]) == 0
     assert trained == [('softmax', 2, .05), ('dda', 2, .05)]
     trained.clear()
@@ -252,7 +252,7 @@ def test_one_loss_one_seed_and_a_diverging_one(tmp_path, capsys):
 
 def test_paper_preset_prints_the_papers_column(tmp_path, monkeypatch, capsys):
     import fer_nb.papers as papers
-    monkeypatch.setitem(papers.PRESETS, 'paper', papers.replace(papers.PRESETS['paper'], width=.1, size=14))  # the full network takes long on a laptop
+    monkeypatch.setitem(papers.PRESETS, 'paper', replace(papers.PRESETS['paper'], width=.1, size=14))  # the full network takes long on a laptop
     assert main(['wmnist', '--preset', 'paper', '--losses', 'softmax', '--epochs', '1', '--majority', '5', '--seeds', '1', '--out', str(tmp_path/'o')]) == 0
     out = capsys.readouterr().out
     assert re.search(r'\| softmax \| linear \| .*\| 96.78 \|', out) and 'counts the paper does not print' in out
@@ -278,7 +278,7 @@ def test_ctrl_c_with_one_worker(tmp_path, monkeypatch, capsys):
         calls.append(r.seed)
         if len(calls) == 2: raise KeyboardInterrupt
         return really(r, *args)
-    monkeypatch.setattr(papers, 'train', train)
+    monkeypatch.setattr(papers.comparing, 'train', train)
     args = ['wmnist', '--losses', 'softmax', '--seeds', '2', '--epochs', '1', '--majority', '20', '--workers', '1', '--out', str(tmp_path/'out')]
     assert main(args) == 130 and capsys.readouterr().err.endswith('interrupted; finished trainings are kept, run the same command to go on\n')
     assert [json.loads(line)['seed'] for line in (tmp_path/'out/rows.jsonl').read_text().splitlines()] == [0]

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 import simdevice
-from fer_nb import embeddings
+from fer_nb import arena as A, embeddings
 from fer_nb.angular_softmax import AngularSoftmax, udat_as
 from fer_nb.backbones import AlexNet, LabCNN, LeNetsPP, Output, ResNet18, VGG16FC, VGG19Taps
 from fer_nb.centers import CenterLoss, IslandLoss
@@ -102,6 +102,8 @@ def domains(x, y): return (*half(x, y), y % 2)
 LOSSES = {
     "center": lambda: CenterLoss(K, D), "island": lambda: IslandLoss(K, D), "separate": lambda: SeparateLoss(K, D), "dda": lambda: DDALoss(K, D),
     "dda, paper": lambda: DDALoss(K, D, scaling="paper"), "dda, code": lambda: DDALoss(K, D, scaling="code"), "dda, autograd": lambda: DDALoss(K, D, centers="autograd"),
+    "adjusted": lambda: A.LogitAdjustedLoss(range(1, D + 1)), "focal": lambda: A.FocalLoss(D), "supcon": lambda: A.SupConLoss(K), "ring": lambda: A.RingLoss(K),
+    "ldam, deferred": lambda: A.DeferredWeights(A.LDAMLoss(range(1, D + 1)), torch.arange(1., D + 1), 1), "bcl": lambda: A.BalancedContrastiveLoss(K, D),
     "margin": lambda: LargeMarginLoss(K, D), "margin, batch": lambda: LargeMarginLoss(K, D, centers="batch"), "angular": Angular,
     "semi-supervised": lambda: OnOutput(SemiSupervised(LargeMarginLoss(K, D)), half),
     "adversarial": lambda: OnOutput(DomainAdversarial(DomainClassifier(D), steps=50, clamp=.7), domains), "udat-as": lambda: OnOutput(udat_as(D), domains),

@@ -44,8 +44,8 @@ def test_an_upward_arrow_is_seen():
 def test_losses_need_only_centers_and_the_ground():
     ground = {r.name for r in found() if r.floor == 'ground'}
     for room in found():
-        if room.name in ('centers.loss', 'dda', 'separate_loss', 'angular_softmax', 'large_margin.loss', 'grl.reversal'):
-            allowed = ground | {'directions', 'targets', 'centers.loss', 'centers.field'} | ({'grl.reversal'} if room.name == 'angular_softmax' else set()) # UDAT-AS reverses gradients
+        if room.wing == 'arena' or room.name in ('centers.loss', 'dda', 'separate_loss', 'angular_softmax', 'large_margin.loss', 'grl.reversal'):
+            allowed = ground | {'directions', 'targets', 'centers.loss', 'centers.field'} | ({'grl.reversal'} if room.name == 'angular_softmax' else {'arena.adjustment'} if room.wing == 'arena' else set()) # UDAT-AS reverses gradients
             assert {name for name, top in room.arrows.items() if top} <= allowed, room.name
 
 def test_nobody_imports_the_command_line(): assert not [r.name for r in found() for name in r.arrows if name == 'cli']

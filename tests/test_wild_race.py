@@ -22,7 +22,7 @@ def test_knobs_are_fields_of_the_recipe_in_words():
     assert set(KNOBS) <= {f.name for f in fields(Recipe)}
     assert KNOBS['loss']['options'] == list(LOSSES) and KNOBS['profile']['options'] == [*PROFILES, 'longtail', 'step']
     for k in KNOBS.values(): assert k['help'].endswith('.') and len(k['label']) > 3 and k['label'].isprintable(), k['name']
-    for symbol, name in zip('λγα', ('lam', 'gamma', 'alpha')): assert KNOBS[name]['label'].endswith(f' {symbol}')
+    for symbol, name in zip('λγαmτβ', ('lam', 'gamma', 'alpha', 'm', 'tau', 'beta')): assert KNOBS[name]['label'].endswith(f' {symbol}')
 
 
 def test_a_knob_is_shown_where_it_changes_something():
@@ -30,8 +30,9 @@ def test_a_knob_is_shown_where_it_changes_something():
     def made(loss, **changed):
         from fer_nb.papers import build
         model, objective = build(Recipe(loss, **changed))
-        return repr([model, objective, [(n, p.shape) for n, p in objective.named_parameters()]]) + str([getattr(m, a, None) for m in objective.modules() for a in ('lam', 'gamma', 'alpha', 'scaling')]) + str(objective.state_dict().keys()) + str(getattr(model.classifier, 's', None))
-    other = dict(lam=.37, gamma=2.2, scaling='code', s=3.)
+        weight = getattr(objective.terms[loss], 'weight', None) if loss in objective.terms else None
+        return repr([model, objective, weight, [(n, p.shape) for n, p in objective.named_parameters()]]) + str([getattr(m, a, None) for m in objective.modules() for a in ('lam', 'gamma', 'alpha', 'scaling')]) + str(objective.state_dict().keys()) + str(getattr(model.classifier, 's', None))
+    other = dict(lam=.37, gamma=2.2, scaling='code', s=3., m=.2, tau=.7, beta=.9)
     for name, value in other.items():
         used = KNOBS[name]['used']['loss']
         for loss in LOSSES: assert (made(loss) != made(loss, **{name: value})) == (loss in used), (name, loss)

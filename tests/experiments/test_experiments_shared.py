@@ -110,3 +110,19 @@ def test_the_smallest_cell_makes_a_row(room, short, job, monkeypatch):
     assert set(row) == set(room.FIELDS) and key(row, room.KEY) == key(job, room.KEY)
     share = row["accuracy"] if "accuracy" in row else row["validation"]
     assert 0 <= float(share) <= 1
+
+
+def test_a_second_table_in_the_same_file_goes_on_too(tmp_path):
+    "Some experiments search first and report then: what the report has finished is not lost when the search is looked up again"
+    out, made = tmp_path/"t.csv", []
+    search, report = [dict(part="search", n=n) for n in range(2)], [dict(part="report", n=n) for n in range(3)]
+    def work(job):
+        if len(made) == 3: raise KeyboardInterrupt
+        made.append((job["part"], job["n"]))
+        return dict(job)
+    def both():
+        for jobs in (search, report): rows = complete(out, ["part", "n"], ["part", "n"], jobs, work, progress=False)
+        return rows
+    with pytest.raises(KeyboardInterrupt): both()
+    made.append(None)
+    assert len(both()) == 5 and made == [("search", 0), ("search", 1), ("report", 0), None, ("report", 1), ("report", 2)]

@@ -61,7 +61,7 @@ def test_keys_of_today_are_those_of_tomorrow():
     assert Recipe().key() == "44136fa355" and Recipe("center", lam=.1).key() == "cf7eb5ff66"
     assert {f.name: f.default for f in fields(Recipe)} == dict(
         loss="dda", profile="severe", majority=300, seed=0, epochs=30, lr=.05, lam=1., gamma=3., alpha=.5, scaling="paper", centers="rule", s=8., width=.25,
-        size=14, batch_size=128, clip=5., schedule="cosine", data=None)
+        size=14, batch_size=128, clip=5., schedule="cosine", data=None, tau=1., m=.3, beta=.999, feat_dim=2)
 
 @pytest.mark.parametrize("row, tea", [
     (dict(leaves="green", grams="2", cups="3", sugar="", weather="fine"), Tea("green", 2., 3)), (dict(leaves="black", cups=2., sugar=1), Tea("black", cups=2, sugar=1.)),
