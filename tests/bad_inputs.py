@@ -13,6 +13,7 @@ from torch import nn
 
 from fer_nb import backbones as bb, batches as ba, centers as ce, dda, embeddings as emb, faces as fa, files, grl, large_margin as lm, papers, plots
 from fer_nb import preprocessing as pre, recipes, reproduce as rep, separate_loss as sep, arena as ar, tables as tab, training as tr, wmnist as wm, angular_softmax as ang
+import fer_nb.adaptation as adaptation_wing
 from fer_nb.pictures import open_picture
 from fer_nb.datasets import FaceFolder, sample_figure, split_by_subject
 
@@ -149,6 +150,7 @@ def adaptation(m):
     yield Good("watch", lambda **words: grl.watch(**words).__enter__(), dict(model=nn.Linear(2, 2), head=nn.Linear(2, 2), every=3))
     yield Good("moments", lambda **words: next(iter(grl.moments(**words)), None), dict(steps=[], watch=(m.x, m.y), every=3))
     yield Good("doctor", grl.doctor, dict(subject=m.run))
+    yield Good("chosen", adaptation_wing.chosen, dict(rows=[dict(source="a", target="b", seed=0, information=1.)], scorer="information", groups=("source", "seed")))
 
 def margins(m):
     yield Good("au_name", lm.au_name, dict(au="AU12"))

@@ -148,14 +148,17 @@ def chosen(
     scorer: str, # a column
     groups: tuple[str, ...] = ("source", "target", "seed"), # columns; one choice for each
 ) -> dict[tuple, Mapping]: # the groups' values -> row
-    """What a scorer takes: of each group the row with its highest number.
+    """What a scorer takes: of each group the row with its highest number, NaN being the lowest.
 
     Raises: ValueError for rows without these columns"""
+    columns = [instance("scorer", scorer, str, "a column"), *several("groups", groups, 1)]
     found: dict[tuple, Mapping] = {}
-    for row in rows:
-        missing = [name for name in (scorer, *several("groups", groups)) if name not in row]
-        need(not missing, "rows", f"rows with {', '.join((scorer, *groups))}", f"no {missing}")
+    def height(row: Mapping) -> float:
+        value = float(row[scorer])
+        return -math.inf if math.isnan(value) else value
+    for row in several("rows", rows):
+        missing = [c for c in columns if c not in instance("rows", row, Mapping, "dicts")]
+        need(not missing, "rows", f"rows with {', '.join(map(str, columns))}", f"no {missing}")
         where = tuple(row[name] for name in groups)
-        if where not in found or float(row[scorer]) > float(found[where][scorer]):
-            found[where] = row
+        if where not in found or height(row) > height(found[where]): found[where] = row
     return found

@@ -75,7 +75,7 @@ def test_softmax_on_angles_keeps_its_class_vectors_at_length_one_and_its_regions
     even = model.classifier.weight @ model.classifier.weight.T
     torch.testing.assert_close(even[0].sort().values, torch.tensor([math.cos(2*math.pi*k/10) for k in (5, 4, 6, 3, 7, 2, 8, 1, 9, 0)]))
     run = recording(r).finish()
-    torch.testing.assert_close(torch.from_numpy(run.head[-1]).norm(dim=1), torch.ones(10))
+    torch.testing.assert_close(torch.from_numpy(run.head[-1]).norm(dim=1), torch.full((10,), r.s)) # as long as their scale
     assert abs(run.head[-1] - run.head[0]).max() > .01
     assert (regions(run, -1, run.embedding()) == run.predictions).mean() > .99
 
