@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from fer_nb.grl import DomainAdversarial, DomainClassifier, doctor, grad_reverse
-from fer_nb.grl.batches import _wants_wrong, find_apart, find_forgotten, find_missing
+from fer_nb.grl.batches import _find_call, _moves, _wants_wrong, find_apart, find_forgotten, find_missing
+from fer_nb.grl.patient import look
 from grl_patients import Patient, Small, learn, pictures
 
 
@@ -194,3 +195,24 @@ def test_a_frozen_domain_classifier_that_nobody_named(small):
 @pytest.mark.parametrize('given, got', [({}, 'neither'), (dict(objective=len), 'only objective'), (dict(batch=(torch.zeros(2), torch.zeros(2))), 'only batch')])
 def test_both_or_none(given, got):
     with pytest.raises(ValueError, match=f'expected both together with a model, got {got}$'): doctor(nn.Linear(2, 2), **given)
+
+class Leak(nn.Module):
+    "Embeddings of 1 that rise by the others' share of `amount`."
+    def __init__(self, amount):
+        super().__init__()
+        self.amount = amount
+
+    def forward(self, x): return torch.ones(len(x), 2) + self.amount * x.mean()
+
+@pytest.mark.parametrize('amount, moved', [(1.05e-4, False), (1.15e-4, True)])
+def test_how_far_an_embedding_moves(amount, moved):
+    some = torch.arange(8)
+    assert _moves(Leak(2 * amount), torch.zeros(16, 2), some, some + 8) == moved # half of the samples go from 0 to 1
+
+def test_a_head_that_is_never_called(small):
+    "A module that the objective does not call is no domain classifier of it; a function is asked."
+    model, (x, y, d) = small
+    head = nn.Linear(8, 2)
+    seen = look(model, lambda batch, out: {'domain': F.cross_entropy(head(out.embedding), d)}, (x, y, d))
+    def ask(given): return _find_call(SimpleNamespace(seen=seen, loss=seen.losses['domain'], domains=d, head=given))
+    assert ask(head).module is head and ask(nn.Linear(8, 2)) is None and ask(lambda z: head(z)).output.shape == (len(d), 2)
