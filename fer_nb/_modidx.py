@@ -2196,6 +2196,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'fer_nb.targets.Targets.reduce': ('targets.html#targets.reduce', 'fer_nb/targets.py'),
                                 'fer_nb.targets.Targets.safe_count': ('targets.html#targets.safe_count', 'fer_nb/targets.py'),
                                 'fer_nb.targets.Targets.together': ('targets.html#targets.together', 'fer_nb/targets.py'),
+                                'fer_nb.targets.Told': ('targets.html#told', 'fer_nb/targets.py'),
+                                'fer_nb.targets.Told.take_words': ('targets.html#told.take_words', 'fer_nb/targets.py'),
                                 'fer_nb.targets._Labels': ('targets.html#_labels', 'fer_nb/targets.py'),
                                 'fer_nb.targets._Labels.pick': ('targets.html#_labels.pick', 'fer_nb/targets.py'),
                                 'fer_nb.targets._Labels.rows': ('targets.html#_labels.rows', 'fer_nb/targets.py'),

@@ -11,11 +11,12 @@ from typing import Any, TypedDict
 import torch
 import torch.nn.functional as F
 
-from .checks import choice, need, tensor
+from .checks import choice, need, tensor, whole
 from .runtime import processes, sum_over_processes
 
 # %% auto #0
-__all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets', 'softmax_loss']
+__all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets', 'Told',
+           'softmax_loss']
 
 # %% ../nbs/09_targets.ipynb #ec452143
 REDUCTIONS = ("mean", "sum", "none")
@@ -189,6 +190,32 @@ def read_targets(
     check_weight(weight, num_classes)
     if tensor("y", y).is_floating_point(): return _soft(y, x, num_classes, weight)
     return _hard(y, x, num_classes, weight, ignore_index)
+
+# %% ../nbs/09_targets.ipynb #9dc6cf5e
+class Told(torch.nn.Module):
+    """A loss that is told the words of torch.nn.CrossEntropyLoss.
+
+    Raises: ValueError for a wrong argument, and see check_weight"""
+    num_classes: int # K
+    weight: torch.Tensor | None # (K,)
+    ignore_index: int
+    reduction: str
+    process_group: Any
+
+    def take_words(self,
+        num_classes: int, # K
+        *,
+        weight: torch.Tensor | None = None, # what each class counts (K,); None: all the same
+        ignore_index: int = -100, # a label that does not count
+        reduction: str = "mean", # "mean", "sum" or "none"
+        process_group: Any = None, # the processes that train together; None: all
+    ) -> None:
+        "Keep the words, checked."
+        self.num_classes = whole("num_classes", num_classes)
+        self.ignore_index = whole("ignore_index", ignore_index, None)
+        self.reduction = choice("reduction", reduction, REDUCTIONS)
+        self.process_group = process_group
+        self.register_buffer("weight", check_weight(weight, self.num_classes))
 
 # %% ../nbs/09_targets.ipynb #dbed9c25
 def softmax_loss(

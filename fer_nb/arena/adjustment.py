@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..checks import choice, need, number, several, tensor, whole
+from ..checks import need, number, several, tensor
 from ..runtime import learning
-from ..targets import REDUCTIONS, ClassWords, Targets, check_weight, read_targets
+from ..targets import ClassWords, Targets, Told, read_targets
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -95,7 +95,7 @@ def logit_adjusted_loss(
     return targets.reduce(cross_entropies(logits + shift, targets), reduction)
 
 # %% ../../nbs/17_arena/00_adjustment.ipynb #bfbfee3d
-class _Wide(nn.Module):
+class _Wide(Told):
     "A module whose tables stay in float32 or wider: .half() and .bfloat16() are for layers."
     def _apply(self, fn: Callable, recurse: bool = True) -> nn.Module:
         wide = [(name, b) for name, b in self.named_buffers(recurse=False)
@@ -120,23 +120,14 @@ class PlainLoss(_Wide):
         process_group: the processes that train together; None: all
     Shape: x (B, K) or (B, d), y (B,) of any whole type or probabilities (B, K) → scalar
     Raises: ValueError for a wrong argument, and see read_table"""
-    weight: torch.Tensor | None # (K,)
     takes = "logits"
 
     def __init__(self,
         num_classes: int, # K
-        *,
-        weight: torch.Tensor | None = None, # what each class counts (K,)
-        ignore_index: int = -100, # a label that does not count
-        reduction: str = "mean", # "mean", "sum" or "none"
-        process_group: Any = None, # the processes that train together; None: all
+        **options: Unpack[LossOptions], # weight, ignore_index, reduction, process_group
     ):
         super().__init__()
-        self.num_classes = whole("num_classes", num_classes)
-        self.ignore_index = whole("ignore_index", ignore_index, None)
-        self.reduction = choice("reduction", reduction, REDUCTIONS)
-        self.process_group = process_group
-        self.register_buffer("weight", check_weight(weight, self.num_classes))
+        self.take_words(num_classes, **options)
 
     def each(self,
         x: torch.Tensor, # logits (B, K), or embeddings (B, d)

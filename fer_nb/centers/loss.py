@@ -16,7 +16,7 @@ from torch import nn
 from ..checks import choice, need, number, tensor, whole
 from ..directions import _pairs, _sideways, _unit
 from ..runtime import learning, processes, sum_over_processes
-from ..targets import REDUCTIONS, ClassWords, Targets, check_weight, read_targets
+from ..targets import ClassWords, Targets, Told, read_targets
 
 if TYPE_CHECKING: from typing_extensions import Unpack
 
@@ -204,7 +204,7 @@ class CenterOptions(LossOptions, total=False):
     alpha: float
     centers: str
 
-class _Centers(nn.Module):
+class _Centers(Told):
     "Centers in a buffer or a Parameter, in float32 or wider whatever the dtype of the module."
     centers: torch.Tensor # (K, d)
 
@@ -238,7 +238,6 @@ class _Moving(_Centers):
     "How the centers move."
     training: bool
     alpha: float
-    process_group: Any
 
     @property
     def moving(self) -> bool:
@@ -281,7 +280,6 @@ class MovingCenters(_Moving):
             every training step, with an empty batch if it has no samples
     Shape: x (B, feat_dim), y (B,) of any whole type or probabilities (B, num_classes) → scalar
     Raises: ValueError for a wrong argument, and see read_batch"""
-    weight: torch.Tensor | None # (K,)
     rule: Callable[..., torch.Tensor] # from the sums over all processes to the step (K, d)
 
     def __init__(self,
@@ -296,13 +294,10 @@ class MovingCenters(_Moving):
         process_group: Any = None, # the processes that train together; None: all
     ):
         super().__init__()
-        self.num_classes = whole("num_classes", num_classes)
+        self.take_words(num_classes, weight=weight, ignore_index=ignore_index,
+                        reduction=reduction, process_group=process_group)
         self.feat_dim = whole("feat_dim", feat_dim)
         self.alpha = number("alpha", alpha, above=0, most=1)
-        self.ignore_index = whole("ignore_index", ignore_index, None)
-        self.reduction = choice("reduction", reduction, REDUCTIONS)
-        self.process_group = process_group
-        self.register_buffer("weight", check_weight(weight, self.num_classes))
         self._place(self.num_classes, self.feat_dim, centers)
 
     def extra_repr(self): return f"{self.num_classes}, {self.feat_dim}, alpha={self.alpha}"
