@@ -1,7 +1,7 @@
 # make lab               the course in JupyterLab, on the Wild-MNIST notebook
 # make wmnist            the same experiment without a screen: table, movie, CSV in runs/wmnist
 # make test              every test
-# make fast              the half of them that needs neither a browser nor a notebook's kernel
+# make fast              those that need neither a browser nor a notebook's kernel, without the slow ones
 # make quick ROOM=dda    one changed room: export, its tests, its notebook
 # make sync              rebuild library, page, README and docs/house.md from their sources
 # make lint              style and types
@@ -21,7 +21,7 @@ test: .venv/dev.ready browser
 	$(PY) -m pytest -n logical --dist worksteal
 
 fast: .venv/dev.ready
-	$(PY) -m pytest -n logical --dist worksteal -m "not browser and not notebooks"
+	$(PY) -m pytest -n logical --dist worksteal -m "not browser and not notebooks and not slow"
 
 quick: .venv/dev.ready
 	$(PY) tools/quick.py $(ROOM)

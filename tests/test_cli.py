@@ -196,6 +196,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp('wmnist')
     return run(*TINY, '--out', folder/'out'), folder/'out'
 
+@pytest.mark.slow
 def test_wmnist_prints_its_tables(finished):
     done, out = finished
     assert done.returncode == 0, done.stderr
@@ -284,6 +285,7 @@ def test_ctrl_c_with_one_worker(tmp_path, monkeypatch, capsys):
     assert [json.loads(line)['seed'] for line in (tmp_path/'out/rows.jsonl').read_text().splitlines()] == [0]
     assert main(args) == 0 and calls == [0, 1, 1]
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != 'posix', reason='signals')
 @pytest.mark.parametrize('to_all', [True, False])
 def test_ctrl_c_keeps_finished_rows(tmp_path, to_all):

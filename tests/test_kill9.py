@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_killed_at_random_moments():
     program = Path(__file__).resolve().parent.parent/"tools"/"kill9.py"

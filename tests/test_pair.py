@@ -40,6 +40,7 @@ def test_they_are_two_and_stay(ddp):
 
 def test_accelerate_finds_the_group(ddp): assert ddp(accelerated) == [(2, rank, [0, 1]) for rank in range(2)]
 
+@pytest.mark.slow
 def test_a_failure_is_told_and_the_next_check_works(ddp):
     with pytest.raises(AssertionError, match="fails in process 1:\n(?s:.)*ZeroDivisionError: in process 1"): ddp(fails, 1)
     assert ddp(total, torch.zeros(1))[0]["sum"] == 1

@@ -80,6 +80,7 @@ def test_the_lab_itself_does_not_break():
         assert end['key'] == Recipe(loss).key() and end['linear'] > 50 and end['center'] > 60 and end['largest'] < 200
         assert not any(broken(end) for broken in SEEN.values())
 
+@pytest.mark.slow
 def test_steps_that_are_too_large_lose_most_classes():
     "The cheapest of them, trained here"
     run = recording(Recipe(**BREAKS['Steps that are too large.']), every=100_000).finish()

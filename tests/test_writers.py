@@ -21,6 +21,7 @@ def seen(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk(seen, name):
     found = seen[0][f"full {name}"]

@@ -280,6 +280,7 @@ def test_fit_resumes_inside_an_epoch(tmp_path):
     run(tmp_path / "parts", stop=9) # in the second epoch; the checkpoint is of step 8
     assert run(tmp_path / "parts").equal(whole)
 
+@pytest.mark.slow
 def test_two_processes(ddp):
     (a, b), one = ddp(ddp_check), ddp_check(0)
     assert one["length"] == a["length"] == b["length"] == 3 # 11 pictures, 4 per step

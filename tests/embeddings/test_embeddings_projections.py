@@ -55,6 +55,7 @@ assert one.d == two.d == 2 and len(one) == len(two) == 2 and one.head == two.hea
 assert E.separation(one.embedding(), y).min() > 2 and np.isfinite(two.embedding()).all() and two.centers[1].shape == (3, 2)
 """
 
+@pytest.mark.slow
 def test_umap():
     pytest.importorskip("umap")
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}   # on 12 points compiling takes longer than running

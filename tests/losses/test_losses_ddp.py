@@ -124,6 +124,7 @@ def equal_one(results, names):
 def test_two_unequal_shares_equal_one_process(ddp, name):
     for cuts in CUTS[2]: equal_one(ddp(in_shares, [name], cuts), [name])
 
+@pytest.mark.slow
 def test_four_processes_equal_one():
     four = Pair(4)
     try: equal_one(four(in_shares, list(TRAININGS), CUTS[4][0]), list(TRAININGS))
@@ -147,6 +148,7 @@ def lonely(rank, store, folder):
         except RuntimeError as error: (folder/name).write_text(f"{torch.equal(loss.centers, before)} {error}")
     os._exit(0)                                                   # the broken group is not taken down
 
+@pytest.mark.slow
 def test_a_late_or_dead_process_is_an_error_for_the_other(tmp_path):
     spawn = get_context("spawn")
     runs = [spawn.Process(target=lonely, args=(rank, tmp_path/"store", tmp_path)) for rank in range(2)]

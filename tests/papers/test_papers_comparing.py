@@ -31,6 +31,7 @@ def rows(tmp_path_factory):
     out = tmp_path_factory.mktemp('compare')
     return compare(PAIR, 2, out, movies=True, workers=2, progress=False), out
 
+@pytest.mark.slow
 def test_compare_orders_rows_by_recipe_then_seed(rows):
     assert [(r['loss'], r['seed']) for r in rows[0]] == [('softmax', 0), ('softmax', 1), ('dda', 0), ('dda', 1)]
     assert [asdict(replace(r, seed=s)) for r in PAIR for s in (0, 1)] == [{f.name: row[f.name] for f in fields(Recipe)} for row in rows[0]]
@@ -127,6 +128,7 @@ def test_out_that_is_a_file(tmp_path, no_training):
     with pytest.raises(ValueError, match='out: expected a folder, got the file'): compare(PAIR, 1, tmp_path/'f', progress=False)
     assert (tmp_path/'f').read_text() == 'mine' and not no_training
 
+@pytest.mark.slow
 def test_an_error_in_a_worker_reaches_the_caller_and_ends_the_others():
     from multiprocessing import active_children
     before = set(active_children())                                            # other tests' partners
@@ -134,6 +136,7 @@ def test_an_error_in_a_worker_reaches_the_caller_and_ends_the_others():
         compare([Recipe('softmax', majority=301), *(Recipe(loss, epochs=300) for loss in ('dda', 'center'))], 1, workers=2, progress=False)
     assert set(active_children()) <= before
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != 'posix', reason='signals')
 def test_workers_end_with_a_killed_parent(tmp_path):
     code = ('import sys\nfrom fer_nb.papers import *\n'

@@ -101,6 +101,7 @@ def test_twice_gives_the_same_bytes_and_repeats_nothing(whole, tmp_path):
     assert go(folder, tmp_path/"again") == counts
     assert stamps == {name: stamp for name, (_, stamp) in snapshot(tmp_path/"again", True).items() if name != "manifest.csv"}
 
+@pytest.mark.slow
 def test_in_parallel(whole, tmp_path):
     folder, out, counts, *_ = whole
     assert preprocess(folder, tmp_path/"out", size=64, workers=2, progress=False) == counts

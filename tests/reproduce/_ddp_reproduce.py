@@ -31,7 +31,7 @@ class Plain(nn.Module):
 
 def training(loss):
     "A small training of each kind: of one set, of two domains, of labeled and unlabeled pictures, of action units."
-    t = Training(("emotionet" if loss.startswith("au") else "rafdb",), loss=loss, epochs=3, batch=8, size=32, weights="none", most=12, lam=.1, gamma=2.)
+    t = Training(("emotionet" if loss.startswith("au") else "rafdb",), loss=loss, epochs=1, batch=8, size=32, weights="none", most=12, lam=.1, gamma=2.)
     return replace(t, unlabeled=("fer2013",)) if loss in ADVERSARIAL + SEMI else t
 
 
@@ -44,7 +44,7 @@ def measured(t):
 def main(folders, out):
     room.NETWORKS["resnet18"] = Plain
     faces = {loss: training(loss) for loss in LOSSES}
-    digits = {f"digits {loss}": Recipe(loss=loss, lam=.1, majority=20, epochs=2, batch_size=40, width=.1) for loss in fer_nb.papers.LOSSES}
+    digits = {f"digits {loss}": Recipe(loss=loss, lam=.1, majority=20, epochs=1, batch_size=40, width=.1) for loss in fer_nb.papers.LOSSES}
     cells = [Cell(name, "", t, *measured(t)) for name, t in {**faces, **digits}.items()]
     run(Experiment("ddp", "every kind of training", tuple(cells)), folders, scale="paper", out=out, jobs=1, progress=False)
 

@@ -57,6 +57,7 @@ def test_what_meets_a_job(row, met): assert Job(Training(("kdef",)), ("a", "b"),
 @pytest.fixture(scope="module")
 def out(tmp_path_factory): return tmp_path_factory.mktemp("reproduced")
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_smoke_run_ends_with_a_table(name, out):
     cells = small(name, out=out)
@@ -82,6 +83,7 @@ KILLED = STUCK.format(room="fer_nb.reproduce.runner", name="train", calls=2) + "
 room.run('003-table-3', scale='smoke', seeds=2, jobs=1, out=sys.argv[1], progress=False)
 """
 
+@pytest.mark.slow
 def test_killed_and_started_again(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path/"killed")])
     rows = tmp_path/"killed/rows.jsonl"
@@ -96,6 +98,7 @@ def test_killed_and_started_again(tmp_path):
     assert sorted(row["key"] for row in kept) == sorted(row["key"] for row in read_lines(tmp_path/"whole/rows.jsonl")) # nothing was glued to the piece
     assert (tmp_path/"killed/003-table-3.md").read_text() == (tmp_path/"whole/003-table-3.md").read_text()
 
+@pytest.mark.slow
 def test_in_processes_and_in_parts(tmp_path):
     whole = small("003-table-3", seeds=2)
     assert numbers(run("003-table-3", scale="smoke", seeds=2, jobs=2, progress=False)) == numbers(whole)
@@ -129,6 +132,7 @@ def one_step(e):
 LAST = {e.cells[-1].training: name for name, e in EXPERIMENTS.items() if name != "003-table-1"} # Wild-MNIST has a test of its own
 WIDE = {t.network: name for t, name in LAST.items()} # one table takes its step with the whole VGG, the others with a narrow one
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", LAST.values())
 def test_takes_a_step_at_paper_scale(name, folders, monkeypatch):
@@ -140,6 +144,7 @@ def test_takes_a_step_at_paper_scale(name, folders, monkeypatch):
     assert all(c["scale"] == "paper" and "embedded" not in c["trained on"] + c["tested on"] for c in cells)
     assert any(c["seeds"] for c in cells)
 
+@pytest.mark.slow
 def test_other_pictures_are_other_rows(tmp_path, monkeypatch):
     "A row is only taken for done if the sets hold what they held then."
     home = tmp_path/"rafdb"
@@ -186,6 +191,7 @@ def one_process(folders, tmp_path_factory):
         alone(sets, home)
     return sets, measured(home)
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("world", [2, 4])
 def test_several_processes_make_the_same_table(one_process, world, tmp_path):

@@ -39,6 +39,7 @@ def test_resume_equals_uninterrupted(tmp_path, stop):
     assert seen == list(range(4 * ((stop - 1) // 4) + 1, 37)) and same(whole, resumed)
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment(tmp_path):
     _, whole = finish(noisy_steps())
     rng = random.Random(time.time_ns())
