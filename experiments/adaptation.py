@@ -26,7 +26,7 @@ from fer_nb.faces import EMOTIONS, load_faces
 from fer_nb.files import read_csv
 from fer_nb.grl import DomainAdversarial, DomainClassifier, doctor
 from fer_nb.runtime import evaluating, torch_threads
-from fer_nb.tables import paired, spread
+from fer_nb.tables import paired, spread, with_interval
 from fer_nb.training import Objective, cosine, evaluate, fit
 
 STEPS, LR, BATCH, SEARCH_SEED, SEEDS = 280, 2e-3, 32, 100, 5
@@ -223,7 +223,7 @@ def table(rows):
         cells = []
         for s, t in DIRECTIONS:
             found = values.get((s, t, name), {})
-            difference = " ({:+.1f} [{:+.1f}, {:+.1f}])".format(*paired(found, values[s, t, "source"])) if name != "source" and len(found) > 1 else ""
+            difference = f" ({with_interval(*paired(found, values[s, t, 'source']))})" if name != "source" and len(found) > 1 else ""
             cells.append(spread(found.values()) + difference if len(found) > 1 else "–")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ fits, on the long tail with the same settings. About half an hour of one quiet c
 from shared import DATA, arguments, complete, key # first: sets the number of threads
 
 from dataclasses import fields, replace
+from functools import partial
 
 from fer_nb.papers import HEADS, LOSSES, Recipe, train
 
@@ -41,18 +42,17 @@ COLUMNS = [*NAMES, "diverged", *(f"{head}{kind}" for head in HEADS for kind in (
 def job(recipe, part): return {"part": part, **{f.name: getattr(recipe, f.name) for f in fields(Recipe)}}
 
 
-def search(): return [job(replace(BASE, loss=loss, profile="longtail", seed=100, **change), "watch") for loss in LOSSES for change in GRID[loss]]
+def tried(loss, change): return job(replace(BASE, loss=loss, profile="longtail", seed=100, **change), "watch")
+
+
+def search(): return [tried(loss, change) for loss in LOSSES for change in GRID[loss]]
 
 
 def chosen(rows):
     "The setting of each loss whose best head does best on the watched digits; a diverged training does worst, the earlier of equals wins."
     found = {key(row, NAMES): row for row in rows}
-    def reached(job):
-        row = found[key(job, NAMES)]
-        return max(float(row[f"{head}_balanced"] or 0) for head in HEADS)
-    jobs = search()
-    return {loss: max((change for change in GRID[loss]), key=lambda change: reached(next(j for j in jobs if j["loss"] == loss and change.items() <= j.items())))
-            for loss in LOSSES}
+    def reached(loss, change): return max(float(found[key(tried(loss, change), NAMES)][f"{head}_balanced"] or 0) for head in HEADS)
+    return {loss: max(GRID[loss], key=partial(reached, loss)) for loss in LOSSES}
 
 
 def report(rows, seeds=SEEDS):

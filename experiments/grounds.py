@@ -24,7 +24,7 @@ from fer_nb.batches import BalancedBatches
 from fer_nb.files import read_csv
 from fer_nb.grl import DomainAdversarial, DomainClassifier
 from fer_nb.runtime import torch_threads
-from fer_nb.tables import markdown, paired, spread
+from fer_nb.tables import markdown, paired, spread, with_interval
 from fer_nb.training import Objective, cosine, evaluate, fit
 
 LR, SEEDS = 2e-3, 5
@@ -120,7 +120,7 @@ def by_setting(rows):
 def beside(values, control):
     "Mean ± deviation, and the paired difference to the control with its 95 % interval."
     if values == control or len(values) < 2: return spread(values.values())
-    return spread(values.values()) + " ({:+.1f} [{:+.1f}, {:+.1f}])".format(*paired(values, control))
+    return spread(values.values()) + f" ({with_interval(*paired(values, control))})"
 
 
 def tables(rows):

@@ -23,7 +23,7 @@ from fer_nb.adaptation.digits import DEVIATION, MEAN
 from fer_nb.faces import load_faces
 from fer_nb.files import read_csv
 from fer_nb.runtime import torch_threads
-from fer_nb.tables import markdown, paired, spread
+from fer_nb.tables import markdown, paired, spread, with_interval
 from fer_nb.training import evaluate
 
 SEEDS, OWN = 5, 3
@@ -146,7 +146,7 @@ def table(rows):
     for case in dict.fromkeys(r["case"] for r in rows):
         def of(method, column="target_test"): return {r["seed"]: float(r[column]) for r in rows if (r["case"], r["method"]) == (case, method)}
         def level(method, column="target_test"): return spread(of(method, column).values()) if len(of(method)) > 1 else "–"
-        def gain(method, base): return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*paired(of(method), of(base))) if len(of(method)) > 1 else "–"
+        def gain(method, base): return with_interval(*paired(of(method), of(base))) if len(of(method)) > 1 else "–"
         lines.append([case, level("source" if of("source") else "mixed", "source_test"), level("source"), gain("AdaBN", "source"), level("mixed"), gain("CORAL", "mixed"), gain("MMD", "mixed")])
     return markdown(lines)
 

@@ -51,8 +51,8 @@ def lab(
     "Copy the course and open JupyterLab on the Wild-MNIST notebook"
     missing = [m for m in ("jupyterlab", "anywidget", "ipywidgets") if not find_spec(m)]
     if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install "fer_nb[lab]"')
-    changes = update_course(folder, solutions) if update else []
     copied, kept = copy_course(folder, solutions)
+    changes = update_course(folder, solutions) if update else []
     home = Path(folder).expanduser().resolve()
     there = f", {len(kept)} already there and left as they are" if kept else ""
     print(f"{len(copied)} files copied to {home}{there}", flush=True)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,19 +34,21 @@ def student_version(
     return notebook | {"cells": [c for c in notebook["cells"] if not hidden(c)]}
 
 # %% ../nbs/20_course.ipynb #f7690387
-def _files(
+def _files() -> list[Path]:
+    "All files of the course, as paths within it."
+    source, kinds = course_folder(), (".ipynb", ".png", ".gif", ".jpg")
+    return [f.relative_to(source) for f in sorted(source.rglob("*"))
+            if f.suffix in kinds and ".ipynb_checkpoints" not in f.parts]
+
+def _content(
+    name: Path, # within the course
     solutions: bool, # as the teacher has them
-) -> Iterator[tuple[Path, bytes]]: # path within the course, content
-    "All files of the course."
-    source = course_folder()
-    for f in sorted(source.rglob("*")):
-        if f.suffix not in (".ipynb", ".png", ".gif", ".jpg"): continue
-        if ".ipynb_checkpoints" in f.parts: continue
-        data = f.read_bytes()
-        if f.suffix == ".ipynb" and not solutions:
-            text = json.dumps(student_version(json.loads(data)), ensure_ascii=False, indent=1)
-            data = text.encode() + b"\n"
-        yield f.relative_to(source), data
+) -> bytes:
+    "A file of the course, as it is handed out."
+    data = (course_folder()/name).read_bytes()
+    if solutions or name.suffix != ".ipynb": return data
+    text = json.dumps(student_version(json.loads(data)), ensure_ascii=False, indent=1)
+    return text.encode() + b"\n"
 
 # %% ../nbs/20_course.ipynb #3c10e85e
 NOTE = ".fer_nb_course.json" # of what was handed out, in the course's folder
@@ -80,10 +81,9 @@ def copy_course(
 
     Raises: ValueError if it, or a folder in it, is a file"""
     truth("solutions", solutions)
-    home, copied, kept = make_folder(to, "folder"), {}, []
-    for name, data in _files(solutions):
-        if os.path.lexists(home/name): kept.append(name)
-        else: copied[name] = data
+    home, files = make_folder(to, "folder"), _files()
+    kept = [name for name in files if os.path.lexists(home/name)]
+    copied = {name: _content(name, solutions) for name in files if name not in kept}
     new = {name.as_posix(): _fingerprint(data) for name, data in copied.items()}
     if new: _write_note(home, _handed_out(home) | new)
     for name, data in copied.items():
@@ -134,11 +134,12 @@ def update_course(
     copy_course(folder, solutions) # what is missing
     home, changes = make_folder(folder, "folder"), []
     note = _handed_out(home)
-    for name, data in _files(solutions):
+    for name in _files():
+        data, mine = _content(name, solutions), (home/name).read_bytes()
         before, now = note.get(name.as_posix(), {}), _fingerprint(data)
-        mine = (home/name).read_bytes()
-        if now["file"] in (before.get("file"), hashlib.sha256(mine).hexdigest()): continue
-        untouched = hashlib.sha256(mine).hexdigest() == before.get("file")
+        there = hashlib.sha256(mine).hexdigest()
+        if now["file"] in (before.get("file"), there): continue
+        untouched = there == before.get("file")
         written = name if untouched else _free_place(home/name).relative_to(home)
         changes.append(Change(name, written, _difference(before, _cells(mine), _cells(data))))
         write_whole(home/written, data)

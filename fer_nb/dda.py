@@ -9,12 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 
 from .centers.loss import (CenterOptions, MovingCenters, _half_squares, center_sums,
                                  damped_mean, read_batch)
 from .checks import choice, number
-from .targets import ClassWords, Targets
+from .targets import ClassWords, Targets, cross_entropies
 
 if TYPE_CHECKING: from typing_extensions import Unpack
 
@@ -105,8 +104,7 @@ def _half_cross_entropy(
     scaling: str, # "paper" or "code"
 ) -> torch.Tensor: # (B,)
     "Half the softmax cross-entropy of the scores, divided by m for scaling='code'."
-    to = targets.y if targets.shares is None else targets.shares
-    values = F.cross_entropy(scores, to, reduction="none")
+    values = cross_entropies(scores, targets)
     if choice("scaling", scaling, _SCALINGS) == "paper": return values / 2
     return values / (2 * targets.parts * targets.safe_count())
 

@@ -21,8 +21,8 @@ from .checks import instance, need, number, printable, several, truth, whole
 from .files import append_line, read_lines
 
 # %% auto #0
-__all__ = ['interval', 'paired', 'seeds_needed', 'spread', 'markdown', 'parallel', 'finished',
-           'fill']
+__all__ = ['interval', 'paired', 'seeds_needed', 'with_interval', 'spread', 'markdown', 'parallel',
+           'finished', 'fill']
 
 # %% ../nbs/00_ground/04_tables.ipynb #2b424f33
 def interval(
@@ -71,6 +71,17 @@ def seeds_needed(
     found = nct.sf(t.ppf(0.5 + level/2, n - 1), n - 1, effect * n**0.5) # nan: as good as 1
     enough = n[~(found < power)]
     return int(enough[0]) if len(enough) else math.inf
+
+# %% ../nbs/00_ground/04_tables.ipynb #ef30790d
+def with_interval(
+    mean: float, # of differences
+    low: float, # of its interval; nan: there is none
+    high: float,
+    digits: int = 1, # behind the point
+) -> str: # "+1.2 [+0.3, +2.1]"
+    "A difference as text, with its interval if it has one."
+    form = f"+.{whole('digits', digits, 0)}f"
+    return f"{mean:{form}}" + (f" [{low:{form}}, {high:{form}}]" if low == low else "")
 
 # %% ../nbs/00_ground/04_tables.ipynb #d31ead77
 def spread(

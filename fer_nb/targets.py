@@ -5,6 +5,7 @@
 # %% ../nbs/09_targets.ipynb #43a5bd28
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
@@ -15,8 +16,8 @@ from .checks import choice, need, tensor, whole
 from .runtime import processes, sum_over_processes
 
 # %% auto #0
-__all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets', 'Told',
-           'softmax_loss']
+__all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets', 'cross_entropies',
+           'Told', 'softmax_loss']
 
 # %% ../nbs/09_targets.ipynb #ec452143
 REDUCTIONS = ("mean", "sum", "none")
@@ -191,9 +192,19 @@ def read_targets(
     if tensor("y", y).is_floating_point(): return _soft(y, x, num_classes, weight)
     return _hard(y, x, num_classes, weight, ignore_index)
 
+# %% ../nbs/09_targets.ipynb #ad8eecc2
+def cross_entropies(
+    logits: torch.Tensor, # (B, K)
+    targets: Targets,
+) -> torch.Tensor: # (B,)
+    "The softmax cross-entropy of each sample."
+    to = targets.y if targets.shares is None else targets.shares
+    return F.cross_entropy(logits, to, reduction="none")
+
 # %% ../nbs/09_targets.ipynb #9dc6cf5e
 class Told(torch.nn.Module):
-    """A loss that is told the words of torch.nn.CrossEntropyLoss.
+    """A loss that is told the words of torch.nn.CrossEntropyLoss, and whose own tables stay in
+    float32 or wider: .half() and .bfloat16() are for layers.
 
     Raises: ValueError for a wrong argument, and see check_weight"""
     num_classes: int # K
@@ -216,6 +227,18 @@ class Told(torch.nn.Module):
         self.reduction = choice("reduction", reduction, REDUCTIONS)
         self.process_group = process_group
         self.register_buffer("weight", check_weight(weight, self.num_classes))
+
+    def tables(self) -> list[str]:
+        "Names of the tensors that stay wide: here all buffers of numbers."
+        return [n for n, b in self.named_buffers(recurse=False) if b.is_floating_point()]
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> torch.nn.Module:
+        wide = {name: getattr(self, name).detach() for name in self.tables()}
+        super()._apply(fn, recurse)
+        for name, before in wide.items():
+            now = getattr(self, name)
+            if now.dtype.itemsize < 4: now.data = before.to(now.device)
+        return self
 
 # %% ../nbs/09_targets.ipynb #dbed9c25
 def softmax_loss(

@@ -5,16 +5,14 @@
 # %% ../../nbs/17_arena/00_adjustment.ipynb #0bc34601
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-from torch import nn
 
 from ..checks import need, number, several, tensor
 from ..runtime import learning
-from ..targets import ClassWords, Targets, Told, read_targets
+from ..targets import ClassWords, Targets, Told, cross_entropies, read_targets
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
     from fer_nb.centers.loss import LossOptions
 
 # %% auto #0
-__all__ = ['class_counts', 'read_table', 'cross_entropies', 'logit_adjusted_loss', 'PlainLoss',
-           'LogitAdjustedLoss']
+__all__ = ['class_counts', 'read_table', 'logit_adjusted_loss', 'PlainLoss', 'LogitAdjustedLoss']
 
 # %% ../../nbs/17_arena/00_adjustment.ipynb #dc7deefd
 def class_counts(
@@ -51,15 +48,7 @@ def read_table(
     classes = x.shape[1] if num_classes is None else num_classes
     return x, read_targets(y, x, classes, weight, ignore_index)
 
-# %% ../../nbs/17_arena/00_adjustment.ipynb #e7c8156c
-def cross_entropies(
-    logits: torch.Tensor, # (B, K)
-    targets: Targets,
-) -> torch.Tensor: # (B,)
-    "The softmax cross-entropy of each sample."
-    to = targets.y if targets.shares is None else targets.shares
-    return F.cross_entropy(logits, to, reduction="none")
-
+# %% ../../nbs/17_arena/00_adjustment.ipynb #fbf07ecc
 def _log_prior(
     counts: Iterable, # training samples of each class (K,)
 ) -> torch.Tensor: # (K,) float64
@@ -67,7 +56,6 @@ def _log_prior(
     n = class_counts(counts)
     return (n / n.sum()).log()
 
-# %% ../../nbs/17_arena/00_adjustment.ipynb #fbf07ecc
 def _fits(
     name: str, # of the argument
     table: torch.Tensor, # one number per class (K,)
@@ -94,20 +82,8 @@ def logit_adjusted_loss(
     shift = number("tau", tau) * _fits("counts", _log_prior(counts), logits)
     return targets.reduce(cross_entropies(logits + shift, targets), reduction)
 
-# %% ../../nbs/17_arena/00_adjustment.ipynb #bfbfee3d
-class _Wide(Told):
-    "A module whose tables stay in float32 or wider: .half() and .bfloat16() are for layers."
-    def _apply(self, fn: Callable, recurse: bool = True) -> nn.Module:
-        wide = [(name, b) for name, b in self.named_buffers(recurse=False)
-                if b.is_floating_point()]
-        super()._apply(fn, recurse)
-        for name, before in wide:
-            now = getattr(self, name)
-            if now.dtype.itemsize < 4: setattr(self, name, before.to(now.device))
-        return self
-
 # %% ../../nbs/17_arena/00_adjustment.ipynb #e1c1b0ad
-class PlainLoss(_Wide):
+class PlainLoss(Told):
     """A loss without centers, told by the words of torch.nn.CrossEntropyLoss.
 
     Whoever inherits says in `each` what a sample's loss is; `takes` is the name of what it takes.

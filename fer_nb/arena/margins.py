@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .adjustment import PlainLoss, _fits, class_counts, cross_entropies, read_table
+from .adjustment import PlainLoss, _fits, class_counts, read_table
 from ..checks import need, number, tensor, whole
-from ..targets import ClassWords, Targets
+from ..targets import ClassWords, Targets, cross_entropies
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

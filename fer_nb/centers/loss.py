@@ -221,12 +221,7 @@ class _Centers(Told):
         "Draw the centers anew, by He's normal initialization."
         nn.init.kaiming_normal_(self.centers)
 
-    def _apply(self, fn: Callable, recurse: bool = True) -> nn.Module:
-        wide = self.centers.detach()
-        super()._apply(fn, recurse)
-        if self.centers.dtype.itemsize < 4: # .half() and .bfloat16() are for layers
-            self.centers.data = wide.to(self.centers.device)
-        return self
+    def tables(self) -> list[str]: return ["centers"]
 
     def current(self) -> torch.Tensor: # (K, d)
         "The centers c(t): a copy of the buffer, for backward still needs c(t) after it has moved."

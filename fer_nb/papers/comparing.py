@@ -14,7 +14,8 @@ from ..checks import choice, file_path, instance, several, whole
 from ..files import make_folder, read_csv, write_csv
 from .recipe import Recipe, label
 from .scoring import HEADS, PARTS, train
-from ..tables import fill, finished, markdown as aligned, paired as apart, spread
+from ..tables import (fill, finished, markdown as aligned, paired as apart, spread,
+                           with_interval)
 
 # %% auto #0
 __all__ = ['read_rows', 'movie_path', 'compare', 'table', 'paired']
@@ -113,8 +114,7 @@ def paired(
         for h in heads:
             x, y = ({s: row[f"{h}_balanced"] for s, row in groups[k].items()} for k in (a, b))
             common = [s for s in x if s in y]
-            mean, low, high = apart(x, y)
-            cell = f"{mean:+.1f}" + (f" [{low:+.1f}, {high:+.1f}]" if len(common) > 1 else "")
-            lines.append([f"{a} − {b}", h, cell if common else "–",
+            cell = with_interval(*apart(x, y)) if common else "–"
+            lines.append([f"{a} − {b}", h, cell,
                           f"{sum(x[s] > y[s] for s in common)} of {len(common)}"])
     return aligned(lines)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..checks import choice, several
 from .recipe import label
 from .scoring import HEADS
-from ..tables import markdown as aligned, paired as apart
+from ..tables import markdown as aligned, paired as apart, with_interval
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -45,7 +45,7 @@ class Gap(NamedTuple):
 
     def __str__(self) -> str:
         if self.seeds < 2: return f"{self.mean:+.1f} (one seed)"
-        return f"{'' if self.apart else '≈ '}{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+        return "≈ " * (not self.apart) + with_interval(self.mean, self.low, self.high)
 
 # %% ../../nbs/20_papers/04_ranking.ipynb #cc1bc119
 def gaps(

@@ -24,6 +24,7 @@ from ..files import write_csv, write_whole
 from ..recipes import describe
 from .experiments import Experiment, find
 from .trainings import EMBEDDED, SHORT, Recipe, at_scale
+from ..runtime import started_processes
 from ..tables import markdown as aligned
 
 # %% auto #0
@@ -207,7 +208,7 @@ def _about(experiment: Experiment, scale: str, folders: Mapping, seeds: int) -> 
             "data": {k: str(v) for k, v in folders.items()} or "embedded",
             "trainings": {t.key(): asdict(t) for t in small}, "versions": versions(),
             "machine": platform.machine(), "cores": os.cpu_count(), "gpu": gpu,
-            "processes": int(os.environ.get("WORLD_SIZE", 1))}
+            "processes": started_processes()}
 
 # %% ../../nbs/22_reproduce/04_report.ipynb #081ee01a
 def write(

@@ -10,7 +10,8 @@ from itertools import combinations
 from typing import Any
 
 from ..checks import instance, need, several
-from ..tables import interval, markdown as aligned, seeds_needed, spread
+from ..tables import (interval, markdown as aligned, seeds_needed, spread,
+                           with_interval)
 
 # %% auto #0
 __all__ = ['beside', 'told_apart']
@@ -50,10 +51,10 @@ def _told(x: Mapping[str, float], y: Mapping[str, float]) -> str:
     "Mean of x − y with its interval; how many seeds it would take where that holds 0."
     d = [x[seed] - y[seed] for seed in x if seed in y]
     mean, low, high = interval(d)
-    if len(d) < 2: return "–" if not d else f"{mean:+.2f}"
+    if not d: return "–"
     more = seeds_needed(d) if low <= 0 <= high else 0
     wanted = f", {more:,} seeds" if 0 < more < float("inf") else ", > 1,000 seeds" * (more > 0)
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]{wanted}"
+    return with_interval(mean, low, high, 2) + wanted
 
 def told_apart(
     rows: Iterable[Mapping[str, Any]], # as of `beside`

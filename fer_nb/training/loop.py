@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from torch.utils.data import DataLoader
 from ..backbones import Output, memory_layout
 from ..batches import Source, as_source
 from ..checks import file_path, instance, need, number, whole
-from ..runtime import evaluating, random_state, set_random_state
+from ..runtime import evaluating, random_state, set_random_state, started_processes
 from .checkpoints import _resume, _save
 from .objective import Objective, Step, _check_labels
 from .watch import _Watch
@@ -127,7 +126,7 @@ def _accelerator(given: Accelerator | None) -> Accelerator:
     "The accelerator to train with."
     from accelerate import Accelerator
     if given is None:
-        several = int(os.environ.get("WORLD_SIZE", 1)) > 1
+        several = started_processes() > 1
         return Accelerator(cpu=several and not torch.cuda.is_available())
     is_one = isinstance(given, Accelerator)
     need(is_one, "accelerator", "an accelerate.Accelerator", type(given).__name__)

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.stats import t as student, ttest_1samp, ttest_rel
 
 from fer_nb.files import append_line, read_lines
-from fer_nb.tables import fill, finished, interval, markdown, paired, parallel, seeds_needed, spread
+from fer_nb.tables import fill, finished, interval, markdown, paired, parallel, seeds_needed, spread, with_interval
 from waiting import wait_for
 
 numbers = st.lists(st.floats(-100, 100).map(lambda v: round(v, 3)), min_size=2, max_size=8)
@@ -158,3 +158,6 @@ def test_no_worker_outlives_the_program(tmp_path, end):
         except OSError: return False
     wait_for(lambda: not any(map(running, pids())))
     assert [row["key"] for row in read_lines(tmp_path/"rows.jsonl")] == ["a"]
+
+@pytest.mark.parametrize("given, text", [((1.24, .3, 2.18), "+1.2 [+0.3, +2.2]"), ((-2., float("nan"), float("nan")), "-2.0"), ((0., -1., 1., 2), "+0.00 [-1.00, +1.00]")])
+def test_a_difference_with_its_interval(given, text): assert with_interval(*given) == text
