@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from ..checks import need
@@ -21,8 +21,8 @@ from .steps import spread
 if TYPE_CHECKING: from fer_nb.embeddings import Run
 
 # %% auto #0
-__all__ = ['swings', 'find_in_curve', 'Curves', 'examine_curves', 'examine_run', 'guess_columns',
-           'read_curves']
+__all__ = ['swings', 'smoothed', 'find_in_curve', 'Curves', 'examine_curves', 'examine_run',
+           'guess_columns', 'read_curves']
 
 # %% ../../nbs/14_grl/08_curves.ipynb #240a4f8f
 def swings(
@@ -36,6 +36,14 @@ def swings(
         if rising is not True and v - low >= size: count, rising, high = count + 1, True, v
         elif rising is not False and high - v >= size: count, rising, low = count + 1, False, v
     return count
+
+# %% ../../nbs/14_grl/08_curves.ipynb #c0ffee02
+def smoothed(
+    curve: Sequence[float], # a value per step, or per epoch
+) -> list[float]:
+    "Means of neighbors: as many as a tenth of the curve has values, at most nine."
+    n = min(9, max(1, len(curve) // 10))
+    return [fmean(curve[i:i + n]) for i in range(len(curve) - n + 1)]
 
 # %% ../../nbs/14_grl/08_curves.ipynb #66e81dae
 def find_in_curve(
@@ -64,7 +72,7 @@ def _find_rest(curve: Sequence[float]) -> list[Finding]:
         return [_finding("domain loss stuck", f"all {len(curve)} values lie between {low:.4g} and "
                          f"{high:.4g}; guessing between two domains would give {math.log(2):.4f}")]
     size = max(_LIMITS.swing * level, _LIMITS.least)
-    times = swings(curve, size)
+    times = swings(smoothed(curve), size)
     if times < _LIMITS.swings: return []
     return [_finding("domain loss oscillates", f"it swings {times} times by at least "
                      f"{size:.3g}, between {low:.3g} and {high:.3g}")]
@@ -82,7 +90,7 @@ def examine_curves(
     found = find_in_curve(list(curves.get("domain", ())))
     right = list(curves.get("accuracy", ()))
     percent = 100 if right and max(right) > 1 else 1
-    times = swings(right, _LIMITS.hits * percent) if right else 0
+    times = swings(smoothed(right), _LIMITS.hits * percent) if right else 0
     if times >= _LIMITS.swings:
         found.append(_finding("domain loss oscillates", "the domain classifier's accuracy swings "
                               f"{times} times, between {min(right):.3g} and {max(right):.3g}"))

@@ -191,6 +191,7 @@ class _More(_Limits):
     flat: int = 3 # values of one and the same loss, at least: a dead head
     stuck: float = .02 # range of a curve over its mean, below
     long: int = 10 # values that a curve must have to be called stuck
+    settled: int = 50 # … steps, where every step was watched
     swing: float = .5 # of an oscillation over the curve's median, at least
     swings: int = 4 # so many of them, at least
     least: float = .2 # … and of an oscillation as such, whatever the median

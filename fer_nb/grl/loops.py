@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from statistics import median
 from typing import Any, NamedTuple
 
 import torch
@@ -253,6 +254,21 @@ def watch(
         for handle in handles: handle.remove()
         w._new_step()
 
+# %% ../../nbs/14_grl/09_loops.ipynb #c0ffee12
+def _tried(trials: list[Slopes]) -> list[Finding]:
+    "What the trial steps say: about the direction all of them, about the strength the last."
+    if not trials: return []
+    def middle(values):
+        known = [v for v in values if v is not None]
+        return median(known) if known else None
+    usual = Slopes(*map(middle, zip(*trials)))
+    return find_direction(usual) + find_strength(trials[-1], None, None)
+
+def _drawn(w: Watched) -> list[Finding]:
+    "What the curves say, but that one stands still only where it could have moved."
+    early = w.steps < _LIMITS.settled
+    return [f for f in examine_curves(w.curves) if not (early and f.name == "domain loss stuck")]
+
 # %% ../../nbs/14_grl/09_loops.ipynb #50322951
 def _examine(w: Watched) -> Diagnosis:
     "The findings in a watched loop."
@@ -271,9 +287,9 @@ def _examine(w: Watched) -> Diagnosis:
         found.append(_finding("softmax before cross-entropy", "the domain loss got probabilities"))
     body = [p for p in w.backbone if p.requires_grad]
     found += find_forgotten(w.optimizers, {"backbone": body, "domain classifier": w.own})
-    for slopes in w.slopes[-1:]: found += find_direction(slopes) + find_strength(slopes, None, None)
+    found += _tried(w.slopes)
     if sum(z > _LIMITS.errors for z in w.apart) * 2 > w.steps:
         found.append(_finding("statistics kept apart", "calls of a batch normalization in one step "
                               f"have means {sum(w.apart) / len(w.apart):.1f} standard errors "
                               "apart"))
-    return diagnosis(found + list(examine_curves(w.curves)))
+    return diagnosis(found + _drawn(w))

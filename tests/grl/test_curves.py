@@ -1,16 +1,29 @@
 "Curves, logs and runs: both sides of every limit, and files that are none."
 import math
+import random
 import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from fer_nb.grl import Curves, doctor, read_curves
-from fer_nb.grl.curves import examine_curves, find_in_curve, guess_columns, swings
+from fer_nb.grl.curves import (examine_curves, find_in_curve, guess_columns, smoothed,
+                               swings)
 
 
 @pytest.mark.parametrize('curve, size, times', [([0, 1, 0, 1, 0], 1, 4), ([0, 1, 0, 1, 0], 1.01, 0), ([0, .5, .4, 1], .9, 1), ([0, .6, .3, .9, .6, 1.2], .5, 1), ([1, 1], .1, 0), ([1, 0, .5, 0, .5], .5, 4), ([3, 2, 1, 0], 1, 1), ([0, 1, .9, .3, .5, .2, 1], .7, 3)])
 def test_swings(curve, size, times): assert swings(curve, size) == times
+
+@pytest.mark.parametrize('values, n', [(19, 1), (20, 2), (29, 2), (60, 6), (90, 9), (1000, 9)])
+def test_smoothed(values, n): # the mean of i ... i + n - 1 is i + (n - 1) / 2
+    assert smoothed(range(values)) == pytest.approx([i + (n - 1) / 2 for i in range(values - n + 1)])
+
+def test_the_chance_of_a_batch_is_no_oscillation():
+    rng = random.Random(0)
+    def accuracy(p): return sum(rng.random() < p for _ in range(32)) / 32
+    assert examine_curves({'accuracy': [accuracy(.8) for _ in range(2000)]}) == []
+    chase = [accuracy(.5 + .4 * math.sin(i / 10)) for i in range(300)]
+    assert examine_curves({'accuracy': chase}).names() == ['domain loss oscillates']
 
 def names(curve): return [f.name for f in find_in_curve(curve)]
 

@@ -9,7 +9,8 @@ from torch.nn.modules import module as hooks
 from torch.optim import optimizer as optim_hooks
 
 from fer_nb.grl import doctor, grad_reverse, watch
-from fer_nb.grl.loops import _errors_apart, _heard, _Loss, _normalized, _tensors, _weigh, _which
+from fer_nb.grl.loops import (_errors_apart, _heard, _Loss, _normalized, _tensors, _tried,
+                              _weigh, _which)
 from fer_nb.grl.steps import Slopes
 
 def network(norm=False): return nn.Sequential(nn.Linear(4, 16), *([nn.BatchNorm1d(16)] if norm else []), nn.ReLU())
@@ -20,12 +21,12 @@ def batches(steps, seed=0):
         d = torch.arange(32) % 2
         yield torch.randn(32, 4, generator=g) + 2 * d[:, None], torch.randint(3, (32,), generator=g), d
 
-def run(answer, loss=nn.CrossEntropyLoss(), outputs=2, weight=1., own=True, body=True, split=False, norm=False, steps=12, every=5, target=lambda d: d, head=None, frozen=False):
+def run(answer, loss=nn.CrossEntropyLoss(), outputs=2, weight=1., own=True, body=True, split=False, norm=False, steps=12, every=5, target=lambda d: d, head=None, frozen=False, lr=.05):
     "A loop; what the doctor says of it."
     torch.manual_seed(0)
-    model, critic, label = network(norm), head or nn.Linear(16, outputs), nn.Linear(16, 3)
+    model, critic, label = network(norm), head() if head else nn.Linear(16, outputs), nn.Linear(16, 3)
     model.requires_grad_(not frozen)
-    optimizer = torch.optim.SGD([p for m, some in ((model, body), (critic, own), (label, True)) if some for p in m.parameters()], lr=.05)
+    optimizer = torch.optim.SGD([p for m, some in ((model, body), (critic, own), (label, True)) if some for p in m.parameters()], lr=lr)
     with watch(model, head=critic, every=every) as w:
         for x, y, d in batches(steps):
             if split: x, y, d = (torch.cat([t[d == 0], t[d == 1]]) for t in (x, y, d))
@@ -49,8 +50,20 @@ def mirror(critic, z): return critic(grad_reverse(z, .3))
 def test_named(name, ask): assert name in run(**ask).names()
 
 @pytest.mark.parametrize('ask', [dict(answer=mirror), dict(answer=mirror, split=True), dict(answer=mirror, norm=True), dict(answer=mirror, outputs=1, loss=F.binary_cross_entropy_with_logits), dict(answer=lambda c, z: mirror(c, z).log_softmax(1), loss=nn.NLLLoss()),
-                                 dict(answer=lambda c, z: mirror(c, z).sigmoid(), outputs=1, loss=F.binary_cross_entropy), dict(answer=mirror, head=nn.Sequential(nn.Linear(16, 8), nn.Dropout(.3), nn.ReLU(), nn.Linear(8, 2)))])
+                                 dict(answer=lambda c, z: mirror(c, z).sigmoid(), outputs=1, loss=F.binary_cross_entropy), dict(answer=mirror, head=lambda: nn.Sequential(nn.Linear(16, 8), nn.Dropout(.3), nn.ReLU(), nn.Linear(8, 2)))])
 def test_sent_home(ask): assert run(**ask) == []
+
+@pytest.mark.parametrize('steps, names', [(12, []), (49, []), (50, ['domain loss stuck'])])
+def test_a_loop_that_has_just_begun_is_not_stuck(steps, names):
+    def guessing():
+        head = nn.Linear(16, 2)
+        nn.init.zeros_(head.weight), nn.init.zeros_(head.bias)
+        return head
+    assert run(answer=mirror, head=guessing, lr=1e-4, steps=steps).names() == names
+
+def test_one_trial_step_of_many_does_not_decide():
+    turned, right = Slopes(.01, -.01, 1., .3), Slopes(-.3, .2, 1., .3)
+    assert _tried([right, right, turned]) == [] == _tried([]) and len(_tried([turned, turned, right])) == 2
 
 class Dann(nn.Module):
     "Everything in one model, with a loss for source and one for target: the commonest loop."
