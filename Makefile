@@ -9,7 +9,7 @@
 PY := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: lab wmnist test fast quick sync lint floors browser
+.PHONY: lab wmnist test fast quick sync lint floors browser proxy
 
 lab: .venv/lab.ready
 	.venv/bin/fer_nb lab course
@@ -17,7 +17,7 @@ lab: .venv/lab.ready
 wmnist: .venv/lab.ready
 	.venv/bin/fer_nb wmnist --out runs/wmnist
 
-test: .venv/dev.ready browser
+test: .venv/dev.ready browser proxy
 	$(PY) -m pytest -n logical --dist worksteal
 
 fast: .venv/dev.ready
@@ -45,3 +45,7 @@ floors: .venv/dev.ready
 # The browser tests need a Chromium or Chrome; a machine without one gets it here.
 browser: .venv/dev.ready
 	@$(PY) tools/browser.py
+
+# The test with a real JupyterHub needs the proxy in front of it, from the npm registry.
+proxy: .venv/dev.ready
+	@$(PY) tools/proxy.py

@@ -41,12 +41,13 @@ def printable(
     return "".join(c if c.isprintable() or c in "\u200c\u200d" else " " if c.isspace() else
                    c.encode("unicode_escape").decode() for c in " ".join(text.splitlines()))
 
-def _shown(
-    value: object, # what came
-) -> str:
-    "A value as an error shows it: on one line, and not too long."
-    words = " ".join(repr(value).split())
-    return words if len(words) <= 100 else f"{words[:99]}…"
+class _Shown:
+    "A value as an error shows it: on one line, and not too long; nobody prints a value that fits."
+    def __init__(self, value: object): self.value = value
+
+    def __str__(self) -> str:
+        words = " ".join(repr(self.value).split())
+        return words if len(words) <= 100 else f"{words[:99]}…"
 
 # %% ../nbs/00_ground/00_checks.ipynb #d7058712
 def _in_range(least: object, most: object, above: object = None, below: object = None) -> str:
@@ -72,9 +73,9 @@ def whole(
     try: n = operator.index(value)
     except (TypeError, RuntimeError): n = None
     truth = isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
-    if n is None or truth: raise ValueError(f"{name}: expected {expected}, got {_shown(value)}")
+    if n is None or truth: raise ValueError(f"{name}: expected {expected}, got {_Shown(value)}")
     inside = (least is None or n >= least) and (most is None or n <= most)
-    need(inside, name, expected, _shown(value))
+    need(inside, name, expected, _Shown(value))
     return n
 
 # %% ../nbs/00_ground/00_checks.ipynb #978c61e6
@@ -92,7 +93,7 @@ def number(
     real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     inside = real and (least is None or value >= least) and (most is None or value <= most) and \
         (above is None or value > above) and (below is None or value < below)
-    need(inside, name, f"a finite number{_in_range(least, most, above, below)}", _shown(value))
+    need(inside, name, f"a finite number{_in_range(least, most, above, below)}", _Shown(value))
     return float(value)
 
 # %% ../nbs/00_ground/00_checks.ipynb #72347be0
@@ -105,7 +106,7 @@ def choice(
 
     Raises: ValueError that lists them"""
     known = isinstance(value, Hashable) and value in list(options)
-    need(known, name, f"one of {', '.join(map(str, options))}", _shown(value))
+    need(known, name, f"one of {', '.join(map(str, options))}", _Shown(value))
     return value
 
 # %% ../nbs/00_ground/00_checks.ipynb #962f8fde
@@ -139,7 +140,7 @@ def truth(
     """The value, if it is True or False.
 
     Raises: ValueError for anything else, 0 and 1 too"""
-    need(isinstance(value, bool), name, "True or False", _shown(value))
+    need(isinstance(value, bool), name, "True or False", _Shown(value))
     return value
 
 def instance(
@@ -151,7 +152,7 @@ def instance(
     """The value, if it is of that kind.
 
     Raises: ValueError for anything else"""
-    need(isinstance(value, kind), name, expected, _shown(value))
+    need(isinstance(value, kind), name, expected, _Shown(value))
     return value
 
 # %% ../nbs/00_ground/00_checks.ipynb #c0ffee13
@@ -165,7 +166,7 @@ def several(
     Raises: ValueError for what cannot be gone through, a text, or too few"""
     fits = isinstance(values, Iterable) and not isinstance(values, (str, bytes))
     expected = f"at least {least} values" if least else "several values"
-    need(fits, name, expected, _shown(values))
+    need(fits, name, expected, _Shown(values))
     found = list(values)
     need(len(found) >= least, name, expected, len(found))
     return found
@@ -178,5 +179,5 @@ def file_path(
 
     Raises: ValueError for what is none, or an empty one"""
     fits = isinstance(value, (str, os.PathLike)) and os.fspath(value) != ""
-    need(fits and "\0" not in str(value), name, "a path", _shown(value))
+    need(fits and "\0" not in str(value), name, "a path", _Shown(value))
     return Path(value)

@@ -21,7 +21,7 @@ from .course import Change, copy_course, update_course
 from .files import make_folder, write_whole
 
 # %% auto #0
-__all__ = ['lab', 'wmnist', 'reproduce', 'doctor', 'parser', 'main']
+__all__ = ['lab', 'wmnist', 'reproduce', 'doctor', 'wall', 'parser', 'main']
 
 # %% ../nbs/21_cli.ipynb #a43f47f8
 def _told(change: Change) -> str:
@@ -154,6 +154,19 @@ def doctor(
     print(_plain(str(found)) if found else _UNSEEN)
     return int(bool(found))
 
+# %% ../nbs/21_cli.ipynb #550ae067
+def wall(
+    folder: str | Path, # with NAME.npz or NAME/anything.npz, written by `Run.save`
+    out: str | Path = "wall.html", # the page
+) -> int: # exit status
+    "The class at a glance: every student's newest run on one page"
+    from fer_nb.wall import wall as made_of
+    found = made_of(folder)
+    found.to_html(out)
+    for file, why in found.found.damaged.items(): print(_plain(f"cannot be read: {file}: {why}"))
+    print(_plain(f"{len(found.found.runs)} runs, written to {out}"))
+    return 0
+
 # %% ../nbs/21_cli.ipynb #542a9f42
 class _Parser(argparse.ArgumentParser):
     "Bad input is a `ValueError`; some options are made only when they are needed."
@@ -243,7 +256,7 @@ def parser() -> argparse.ArgumentParser:
                 "experiments.")
     p.add_argument("--version", action="version", version=f"fer_nb {__version__}")
     verbs = p.add_subparsers(dest="verb", required=True,
-                             metavar="lab | wmnist | reproduce | doctor")
+                             metavar="lab | wmnist | reproduce | doctor | wall")
     _lab_parser(verbs.add_parser("lab", help="copy the course's notebooks to DIR and open "
                                  "JupyterLab", description=lab.__doc__))
     _wmnist_parser(verbs.add_parser("wmnist", help="compare losses on Wild-MNIST",
@@ -256,6 +269,10 @@ def parser() -> argparse.ArgumentParser:
                          "training")
     v.add_argument("path", metavar="RUN.npz|LOG.csv|EVENTS", help="a run written by Run.save, a "
                    "CSV with a head, or a TensorBoard event file")
+    v = verbs.add_parser("wall", help="every student's newest run on one page",
+                         description=wall.__doc__)
+    v.add_argument("folder", help="with NAME.npz or NAME/anything.npz, written by Run.save")
+    v.add_argument("--out", help="the page; default: wall.html")
     return p
 
 # %% ../nbs/21_cli.ipynb #4718694f
@@ -268,7 +285,8 @@ def main(
     try:
         args = vars(parser().parse_args(argv))
         verb = args.pop("verb")
-        verbs = {"lab": lab, "wmnist": wmnist, "reproduce": reproduce, "doctor": doctor}
+        verbs = {"lab": lab, "wmnist": wmnist, "reproduce": reproduce, "doctor": doctor,
+                 "wall": wall}
         status = verbs[verb](**args)
         return status if isinstance(status, int) else 0 # rows of wmnist are for its callers
     except (ValueError, OSError) as e:

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from .checks import whole
+from .checks import choice, need, whole
 
 # %% auto #0
 __all__ = ['evaluating', 'learning', 'saved_since', 'random_state', 'set_random_state', 'processes',
            'rank', 'first_process', 'started_processes', 'share_of', 'sum_over_processes',
-           'torch_threads']
+           'torch_threads', 'training_device']
 
 # %% ../nbs/00_ground/02_runtime.ipynb #1fa44c4c
 @contextmanager
@@ -122,3 +122,21 @@ def torch_threads(
     try: yield
     finally:
         if n is not None: torch.set_num_threads(before)
+
+# %% ../nbs/00_ground/02_runtime.ipynb #b0e8190d
+_KINDS = ("auto", "cpu", "cuda", "mps") # what FER_NB_DEVICE may say
+
+def training_device() -> str: # "cpu", "cuda" …: the device's type
+    """Where a training runs unless somebody says otherwise: what FER_NB_DEVICE asks for.
+
+    Raises: ValueError for a device that is unknown or not there"""
+    wish = os.environ.get("FER_NB_DEVICE", "").strip().lower()
+    wish = wish or ("cpu" if os.environ.get("JUPYTERHUB_USER") else "auto")
+    choice("FER_NB_DEVICE", wish, _KINDS)
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if wish in there: need(there[wish](), "FER_NB_DEVICE", "cpu, auto or a GPU that is there",
+                            f"{wish}, which is not")
+    if wish != "auto": return wish
+    if started_processes() > 1: return "cuda" if torch.cuda.is_available() else "cpu"
+    gpu = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return "cpu" if gpu is None else gpu.type

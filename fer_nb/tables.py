@@ -35,8 +35,8 @@ def interval(
     d = [number("differences", value) for value in several("differences", differences)]
     level = number("level", level, above=0, below=1)
     if len(d) < 2: return fmean(d) if d else math.nan, math.nan, math.nan
-    from scipy.stats import t
-    half = t.ppf(0.5 + level/2, len(d) - 1) * stdev(d) / len(d)**0.5
+    from scipy.special import stdtrit # scipy.stats, with t.ppf, is four times as large
+    half = float(stdtrit(len(d) - 1, 0.5 + level/2)) * stdev(d) / len(d)**0.5
     return fmean(d), fmean(d) - half, fmean(d) + half
 
 # %% ../nbs/00_ground/04_tables.ipynb #1ce2df55
@@ -66,9 +66,9 @@ def seeds_needed(
     if len(d) < 2: return math.nan
     if not stdev(d): return 2 if fmean(d) else math.inf
     import numpy as np
-    from scipy.stats import nct, t
+    from scipy.special import nctdtr, stdtrit # of Student's t, not central and central
     n, effect = np.arange(2, _MOST_SEEDS + 1), abs(fmean(d)) / stdev(d)
-    found = nct.sf(t.ppf(0.5 + level/2, n - 1), n - 1, effect * n**0.5) # nan: as good as 1
+    found = 1 - nctdtr(n - 1, effect * n**0.5, stdtrit(n - 1, 0.5 + level/2)) # nan: as good as 1
     enough = n[~(found < power)]
     return int(enough[0]) if len(enough) else math.inf
 

@@ -1,7 +1,7 @@
 // The theatre: plays recorded or growing trainings as moving embeddings.
 // Used by the notebook widget (default export) and by exported HTML files (mountStatic).
-import { h } from "./dom.js";
-import { addFrame, decodeRun, frameOf, runsOf } from "./theatre/run.js";
+import { mountFilm } from "./theatre/film.js";
+import { addFrame, frameOf, runsOf } from "./theatre/run.js";
 import { Store } from "./theatre/store.js";
 import { View } from "./theatre/view.js";
 
@@ -9,32 +9,8 @@ const BEAT = 3000; // ms between two signs of life for the kernel
 const YOUNG = 30_000; // ms in which a page without a view yet gives them, too
 const PATIENCE = 400; // ms until frames count as painted: hidden or closed views paint nothing
 
-/** An exported HTML file. @param {any} root @param {any} data */
-export async function mountStatic(root, data) {
-  const store = new Store({ palette: data.palette });
-  let view = null;
-  try {
-    const runs = await Promise.all(data.runs.map(decodeRun));
-    await /** @type {Promise<void>} */ (
-      new Promise((resolve) => {
-        store.painted = () => {
-          if (view?.painted) resolve();
-        };
-        store.reset(0, runs);
-        view = new View(store, root);
-        // a page in the background paints nothing yet
-        requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
-      })
-    );
-    root.theatre = view.el.theatre;
-    root.dataset.ready = "1";
-  } catch (error) {
-    const text = `This file cannot be shown here: ${error.message || error}`;
-    root.append(h("p", { role: "alert", text }));
-    throw error;
-  }
-  return view;
-}
+/** An exported HTML file. */
+export const mountStatic = mountFilm;
 
 /** A notebook widget's model: what it says goes into the store, what is painted is answered. */
 class Line {

@@ -120,7 +120,7 @@ def test_scripts_are_complete_modules(node, name, tmp_path):
     script = tmp_path/f'{name}.mjs'
     script.write_text(bundle.joined(name), encoding='utf-8')
     done = subprocess.run([node, '-e', f'import({json.dumps(script.as_uri())}).then(m => console.log(typeof m.default, typeof m.mountStatic))'], capture_output=True, text=True)
-    assert done.stdout.split() == dict(theatre=['function', 'function'], studio=['function', 'undefined'], scores=['object', 'undefined'])[name], done.stderr
+    assert done.stdout.split() == dict(theatre=['function', 'function'], studio=['function', 'undefined'], scores=['object', 'undefined'], wall=['undefined', 'function'])[name], done.stderr
     code = script.read_text(encoding='utf-8')
     assert not re.search(r'(^|[;}])import\b|<!--|</script', code, re.M) and len(re.findall(r'\bfunction h\(', code)) == 1
 

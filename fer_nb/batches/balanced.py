@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -187,7 +188,7 @@ class BalancedBatches(Source):
         self.domains, self.data = tuple(sets), _Tagged(sets.values())
         self.sizes = np.diff([0, *self.data.cumulative_sizes]).tolist()
         self.per_domain, self.seed = whole("per_domain", per_domain), whole("seed", seed, 0)
-        self.workers, self.epoch = whole("workers", workers, 0), 0
+        self.workers, self.epoch, self.pinned = whole("workers", workers, 0), 0, False
         self.first = _check_alike(sets)
 
     def __len__(self) -> int:
@@ -223,7 +224,13 @@ class BalancedBatches(Source):
         return iter(DataLoader(
             self.data, batch_sampler=self.sampler(epoch, start), num_workers=self.workers,
             generator=torch.Generator().manual_seed(int(numbers.generate_state(1)[0])),
-            pin_memory=torch.cuda.is_available() and self.first.is_cpu))
+            pin_memory=self.pinned))
+
+    def to(self, device: str | torch.device) -> BalancedBatches:
+        "The same batches; pinned in memory for a GPU."
+        ready = copy(self)
+        ready.pinned = torch.device(device).type == "cuda" and self.first.is_cpu
+        return ready
 
     def sample(self) -> list[torch.Tensor]:
         "A batch of two samples of every domain."

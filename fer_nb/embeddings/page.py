@@ -86,9 +86,9 @@ JSON.parse(document.getElementById("fer-nb-data").textContent));
 BUDGET = 5_000_000 # bytes of one film
 SMALLER = (*((bits, True) for bits in range(5)), (4, False)) # bits to drop, with pictures?
 
-def _player() -> str:
+def _player(name: str = "theatre") -> str:
     "The player's program, safe inside a script element."
-    file = importlib.resources.files("fer_nb") / "static" / "theatre.js"
+    file = importlib.resources.files("fer_nb") / "static" / f"{name}.js"
     return re.sub("<(/script|!--)", r"<\\\1", file.read_text(encoding="utf-8"), flags=re.IGNORECASE)
 
 def to_page(

@@ -31,7 +31,7 @@ from ..preprocessing import augment, ten_crops
 from .sets import Mapped, parts
 from .trainings import ADVERSARIAL, NETWORKS, Training
 from ..runtime import (evaluating, random_state, set_random_state, share_of,
-                            started_processes)
+                            started_processes, training_device)
 from ..separate_loss import SeparateLoss, similarity_table, true_centers
 from ..training import Batches, Objective, cosine, fit, score
 
@@ -209,7 +209,7 @@ def train(
     torch.manual_seed(seed)
     home, folders = None if out is None else Path(out), folders or {}
     model: Any = build(t, outputs(t), weights)
-    if torch.cuda.is_available() and started_processes() > 1: # statistics of the whole batch
+    if training_device() == "cuda" and started_processes() > 1: # statistics of the whole batch
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     _start_from(model, t, seed, folders, weights, home)
     labeled, blind = ([parts(name, t, folders)[0] for name in names]

@@ -24,7 +24,7 @@ from ..files import write_csv, write_whole
 from ..recipes import describe
 from .experiments import Experiment, find
 from .trainings import EMBEDDED, SHORT, Recipe, at_scale
-from ..runtime import started_processes
+from ..runtime import started_processes, training_device
 from ..tables import markdown as aligned
 
 # %% auto #0
@@ -202,7 +202,7 @@ def _save(drawn: Mapping[str, Any], folder: Path, png: bool) -> None:
 def _about(experiment: Experiment, scale: str, folders: Mapping, seeds: int) -> dict[str, Any]:
     "What was done where, for the file beside the table."
     from fer_nb.embeddings import versions
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    gpu = torch.cuda.get_device_name() if training_device() == "cuda" else None
     small = [at_scale(t, scale) for t in experiment.trainings()]
     return {"experiment": experiment.name, "scale": scale, "seeds": list(range(seeds)),
             "data": {k: str(v) for k, v in folders.items()} or "embedded",

@@ -23,7 +23,7 @@ from .fitting import measure, outputs, train
 from .report import collect, write
 from .sets import check_data, parts
 from .trainings import SCALES, Recipe, Training, at_scale, chain, sets_of
-from ..runtime import first_process, torch_threads
+from ..runtime import first_process, torch_threads, training_device
 from ..tables import fill
 from ..training import NonFiniteLoss
 
@@ -142,7 +142,7 @@ def _workers(jobs: int | None) -> int:
     "How many processes train side by side."
     jobs = None if jobs is None else whole("jobs", jobs)
     if "WORLD_SIZE" in os.environ: return 1 # they train together
-    return jobs or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
+    return jobs or (os.cpu_count() or 1 if training_device() == "cpu" else 1)
 
 def _checked_part(part: Any) -> tuple[int, int] | None:
     if part is None: return None

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from ..backbones import Output, memory_layout
 from ..batches import Source, as_source
 from ..checks import file_path, instance, need, number, whole
-from ..runtime import evaluating, random_state, set_random_state, started_processes
+from ..runtime import evaluating, random_state, set_random_state, training_device
 from .checkpoints import _resume, _save
 from .objective import Objective, Step, _check_labels
 from .watch import _Watch
@@ -122,12 +122,19 @@ def _sgd(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
 # %% ../../nbs/05_training/03_loop.ipynb #647e49b7
 _SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM", "XLA") # kinds of training that `fit` refuses
 
+def _default_accelerator(device: str) -> Accelerator:
+    "The one for a device; accelerate keeps to the first that a process has used."
+    from accelerate import Accelerator
+    from accelerate.state import PartialState
+    used = str(PartialState._shared_state.get("device", device))
+    need(device != "cpu" or used == "cpu", "FER_NB_DEVICE",
+         f"{used}, which this process trains on already (restart the kernel to change it)", device)
+    return Accelerator(cpu=device == "cpu")
+
 def _accelerator(given: Accelerator | None) -> Accelerator:
     "The accelerator to train with."
     from accelerate import Accelerator
-    if given is None:
-        several = started_processes() > 1
-        return Accelerator(cpu=several and not torch.cuda.is_available())
+    if given is None: return _default_accelerator(training_device())
     is_one = isinstance(given, Accelerator)
     need(is_one, "accelerator", "an accelerate.Accelerator", type(given).__name__)
     accumulated, kind = given.gradient_accumulation_steps, given.distributed_type.name
@@ -201,9 +208,9 @@ def fit(
 
     Arguments are checked at the call, training starts when the first step is asked for. Nothing
     waits for the device except every `check_every` steps and where somebody looks. Runs unchanged
-    on CPU and GPU, in bf16, and under `accelerate launch`. Where there is a GPU it is used; with
-    `accelerator=Accelerator(cpu=True)` it is left alone. The default optimizer is SGD with
-    momentum 0.9 and weight decay 5e-4.
+    on CPU and GPU, in bf16, and under `accelerate launch`. Where there is a GPU it is used, unless
+    FER_NB_DEVICE (see `runtime.training_device`) or `accelerator=Accelerator(cpu=True)` says no.
+    The default optimizer is SGD with momentum 0.9 and weight decay 5e-4.
 
     `capture` compiles forward and backward pass for each shape of batch; on a GPU they become CUDA
     graphs, which start all their kernels at once. Losses are the same to rounding.

@@ -61,9 +61,9 @@ class Turns:
 # %% ../../nbs/07_widgets/02_trainer.ipynb #55da74f2
 def _nothing() -> None: "For a listener that is not there."
 
-def _current_gpu() -> int | None: # None: there is no GPU
+def _current_gpu() -> int | None: # None: nobody uses one, and asking would take memory of it
     "The number of the GPU that this thread works on."
-    return torch.cuda.current_device() if torch.cuda.is_available() else None
+    return torch.cuda.current_device() if torch.cuda.is_initialized() else None
 
 class _Thread(Turns):
     "The one background thread that takes the turns."

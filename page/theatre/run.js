@@ -153,7 +153,7 @@ const floats = (values) =>
   values == null ? null : Float32Array.from(values.flat(), (v) => (v == null ? NaN : v));
 
 /** @param {string} base64 */
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+export const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
 /** @param {string} base64 */
 async function inflate(base64) {

@@ -203,7 +203,7 @@ def test_the_picture():
 
 def test_they_are_a_source():
     batches = BalancedBatches(sets(), per_domain=3, seed=5)
-    assert isinstance(batches, Source) and batches.labels() is None and batches.to("cuda") is batches
+    assert isinstance(batches, Source) and batches.labels() is None and batches.to("cuda").recipe() == batches.recipe()
     x, y, d = batches.sample()
     assert d.tolist() == [0, 0, 1, 1, 2, 2] and x.flatten().tolist() == [0, 1, 100, 101, 200, 201] and y.tolist() == [0, 1] * 3
     assert BalancedBatches(sets((1, 2, 1)), per_domain=3).sample()[2].tolist() == [0, 1, 1, 2]
@@ -293,3 +293,11 @@ def test_two_processes(ddp):
     for run in (a, b): assert [sorted(x) for x in run["seen"]] == [sorted(x[0].flatten().tolist()) for epoch in run["epochs"] for x in epoch] # fit draws them as they are
     torch.testing.assert_close(a["weights"], b["weights"], rtol=0, atol=0)
     torch.testing.assert_close(a["weights"], one["weights"])
+
+def test_memory_is_pinned_for_a_training_on_a_gpu_only(monkeypatch):
+    "Pinning takes memory of the GPU: not before a training runs there"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    batches = BalancedBatches({"a": (torch.zeros(4, 1, 2, 2),)})
+    for device, pinned in (("cpu", False), (torch.device("cuda", 0), True), ("cuda", True), ("meta", False)):
+        assert batches.to(device).pinned is pinned
+    assert batches.pinned is False

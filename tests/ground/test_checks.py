@@ -73,3 +73,11 @@ def test_tensors():
 
 def test_checks_need_no_torch_to_be_imported():
     assert "import torch" not in [line for line in inspect.getsource(checks).splitlines() if not line.startswith((" ", "if"))]
+
+def test_a_value_that_fits_is_not_printed():
+    "Printing all frames of a run took half a second, and a model's weights as long"
+    class Silent(float):
+        def __repr__(self): raise AssertionError("printed")
+    value = Silent(1)
+    assert number("a", value) == 1 and checks.choice("a", value, [1.]) is value and checks.instance("a", value, float, "a float") is value and checks.several("a", [value], 1)[0] is value
+    with pytest.raises(AssertionError, match="printed"): number("a", value, 2)

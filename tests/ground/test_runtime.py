@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fer_nb.runtime import evaluating, first_process, processes, random_state, rank, set_random_state, torch_threads
+from fer_nb.runtime import evaluating, first_process, processes, random_state, rank, set_random_state, torch_threads, training_device
 
 
 def test_every_module_keeps_its_own_mode():
@@ -66,3 +66,31 @@ def test_threads_come_back():
         torch.set_num_threads(before + 2)
     assert torch.get_num_threads() == before + 2 # as they are: nothing is put back
     torch.set_num_threads(before)
+
+@pytest.fixture
+def machine(monkeypatch):
+    "A machine with GPUs of some kinds, outside a hub, where nobody has asked for a device"
+    for name in ("FER_NB_DEVICE", "JUPYTERHUB_USER", "WORLD_SIZE"): monkeypatch.delenv(name, raising=False)
+    def have(*kinds, **env):
+        monkeypatch.setattr("torch.cuda.is_available", lambda: "cuda" in kinds)
+        monkeypatch.setattr("torch.backends.mps.is_available", lambda: "mps" in kinds)
+        monkeypatch.setattr("torch.accelerator.is_available", lambda: len(kinds) > 0)
+        monkeypatch.setattr("torch.accelerator.current_accelerator", lambda: torch.device(kinds[0]) if kinds else None)
+        for name, value in env.items(): monkeypatch.setenv(name, value)
+    return have
+
+@pytest.mark.parametrize("kinds, env, device", [
+    ((), {}, "cpu"), (("cuda",), {}, "cuda"), (("mps",), {}, "mps"), (("xpu",), {}, "xpu"),
+    (("cuda",), dict(JUPYTERHUB_USER="ada"), "cpu"), (("cuda",), dict(JUPYTERHUB_USER="ada", FER_NB_DEVICE="auto"), "cuda"),
+    (("cuda",), dict(JUPYTERHUB_USER="ada", FER_NB_DEVICE="cuda"), "cuda"), (("cuda",), dict(FER_NB_DEVICE="cpu"), "cpu"),
+    (("cuda",), dict(FER_NB_DEVICE=""), "cuda"), (("cuda",), dict(FER_NB_DEVICE=" CPU "), "cpu"), ((), dict(FER_NB_DEVICE="auto"), "cpu"),
+    (("mps",), dict(WORLD_SIZE="2"), "cpu"), (("cuda",), dict(WORLD_SIZE="2"), "cuda"), (("mps",), dict(FER_NB_DEVICE="mps"), "mps")])
+def test_where_a_training_runs(machine, kinds, env, device):
+    machine(*kinds, **env)
+    assert training_device() == device
+
+@pytest.mark.parametrize("wish", ["gpu", "cuda:1", "0", "cuda", "mps", "\x1b[2Jcpu"])
+def test_a_device_that_is_not_there_is_named(machine, wish):
+    machine(FER_NB_DEVICE=wish)
+    with pytest.raises(ValueError, match="^FER_NB_DEVICE: expected .*cpu.*, got ") as said: training_device()
+    assert "\x1b" not in str(said.value)

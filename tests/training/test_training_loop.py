@@ -19,6 +19,7 @@ from _kill_training import Follow, Net
 from fer_nb.backbones import Output
 from fer_nb.centers import CenterLoss
 from fer_nb.training import Batches, Objective, Step, evaluate, fit, progress, staircase
+from fer_nb.training.loop import _accelerator
 from training_parts import X, Y, Constant, data, net, same, state
 
 
@@ -408,3 +409,24 @@ def test_cuda_graphs_give_the_same_losses():
 
 def test_capture_is_a_choice():
     with pytest.raises(ValueError, match="capture: expected True or False, got 1"): fit(net(), Objective(), Batches(X, Y), capture=1)
+
+def test_the_switch_reaches_the_training(monkeypatch):
+    monkeypatch.setenv("FER_NB_DEVICE", "gpu")
+    with pytest.raises(ValueError, match="^FER_NB_DEVICE: expected one of auto, cpu, cuda, mps, got 'gpu'"): fit(net(), Objective(), Batches(X, Y))
+
+def test_cpu_is_asked_of_accelerate_where_there_is_a_gpu(monkeypatch):
+    "Nothing of a GPU is touched that somebody else may be using"
+    import accelerate
+    asked = []
+    monkeypatch.setattr(accelerate, "Accelerator", lambda cpu: asked.append(cpu))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    for wish in ("cpu", "cuda"):
+        monkeypatch.setenv("FER_NB_DEVICE", wish)
+        _accelerator(None)
+    assert asked == [True, False]
+
+def test_a_process_that_trains_on_a_gpu_stays_there(monkeypatch):
+    from accelerate.state import PartialState
+    monkeypatch.setattr(PartialState, "_shared_state", dict(device=torch.device("cuda")))
+    monkeypatch.setenv("FER_NB_DEVICE", "cpu")
+    with pytest.raises(ValueError, match="^FER_NB_DEVICE: expected cuda, .*restart the kernel.*, got cpu"): fit(net(), Objective(), Batches(X, Y))

@@ -169,9 +169,17 @@ def test_a_loop_that_is_closed_is_forgotten():
 
 def test_the_thread_works_on_the_gpu_of_the_one_that_started_it(monkeypatch):
     chosen = []
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
     monkeypatch.setattr("torch.cuda.current_device", lambda: 1)
     monkeypatch.setattr("torch.cuda.set_device", lambda n: chosen.append((n, threading.current_thread().name)))
     made = Trainer([])
     made.start(build=list)
     assert made.join() and chosen == [(1, "fer_nb training")]
+
+def test_a_gpu_that_nobody_uses_is_not_asked(monkeypatch):
+    "Asking for its number would take memory of it"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.current_device", lambda: pytest.fail("asked"))
+    made = Trainer([])
+    made.start(build=list)
+    assert made.join() and made.error is None
