@@ -21,7 +21,7 @@ from .course import Change, copy_course, update_course
 from .files import make_folder, write_whole
 
 # %% auto #0
-__all__ = ['lab', 'wmnist', 'reproduce', 'doctor', 'wall', 'parser', 'main']
+__all__ = ['lab', 'course', 'wmnist', 'reproduce', 'doctor', 'wall', 'parser', 'main']
 
 # %% ../nbs/21_cli.ipynb #a43f47f8
 def _told(change: Change) -> str:
@@ -63,6 +63,32 @@ def lab(
     if hasattr(os, "geteuid") and os.geteuid() == 0: command.append("--allow-root")
     _open(command)
     return 0
+
+# %% ../nbs/21_cli.ipynb #a58739dc
+_NEXT = """Next:
+  hand out   fer_nb lab (each student), or copy {students} to them
+  grade      fer_nb assignment --help, and {plan}/grading.md
+  hub        {plan}/hub.md says how to install one"""
+
+def course(
+    action: str, # "new"
+    folder: str | Path, # the teacher's
+) -> int: # exit status
+    "Write a course to give: students' copies, solutions, slides and a page for every week"
+    from fer_nb.pack import new_course
+    written, kept = new_course(folder)
+    home = Path(folder).expanduser().resolve()
+    for name in ("students", "teacher", "slides", "plan"):
+        new, old = (sum(p.parts[0] == name for p in files) for files in (written, kept))
+        there = f", {old} already there and left as they are" if old else ""
+        print(f"{home/name}: {new} files written{there}")
+    print(_NEXT.format(students=home/"students", plan=home/"plan"))
+    return 0
+
+def _course_parser(verbs: Any) -> None:
+    v = verbs.add_parser("course", help="write a course to give to DIR", description=course.__doc__)
+    v.add_argument("action", choices=("new",))
+    v.add_argument("folder", metavar="DIR")
 
 # %% ../nbs/21_cli.ipynb #060b3c3f
 def _write_race(out: Path, recipes: list) -> str:
@@ -256,9 +282,10 @@ def parser() -> argparse.ArgumentParser:
                 "experiments.")
     p.add_argument("--version", action="version", version=f"fer_nb {__version__}")
     verbs = p.add_subparsers(dest="verb", required=True,
-                             metavar="lab | wmnist | reproduce | doctor | wall")
+                             metavar="lab | course | wmnist | reproduce | doctor | wall")
     _lab_parser(verbs.add_parser("lab", help="copy the course's notebooks to DIR and open "
                                  "JupyterLab", description=lab.__doc__))
+    _course_parser(verbs)
     _wmnist_parser(verbs.add_parser("wmnist", help="compare losses on Wild-MNIST",
                                     description=wmnist.__doc__))
     _reproduce_parser(verbs.add_parser(
@@ -285,8 +312,8 @@ def main(
     try:
         args = vars(parser().parse_args(argv))
         verb = args.pop("verb")
-        verbs = {"lab": lab, "wmnist": wmnist, "reproduce": reproduce, "doctor": doctor,
-                 "wall": wall}
+        verbs = {"lab": lab, "course": course, "wmnist": wmnist, "reproduce": reproduce,
+                 "doctor": doctor, "wall": wall}
         status = verbs[verb](**args)
         return status if isinstance(status, int) else 0 # rows of wmnist are for its callers
     except (ValueError, OSError) as e:

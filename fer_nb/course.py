@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import fer_nb
-from .checks import truth
+from .checks import need, truth
 from .files import make_folder, write_whole
 
 # %% auto #0
@@ -34,11 +34,14 @@ def student_version(
     return notebook | {"cells": [c for c in notebook["cells"] if not hidden(c)]}
 
 # %% ../nbs/20_course.ipynb #f7690387
-def _files() -> list[Path]:
-    "All files of the course, as paths within it."
+def _files(
+    solutions: bool, # as the teacher has them
+) -> list[Path]:
+    "All files of the course, as paths within it; slides are the teacher's."
     source, kinds = course_folder(), (".ipynb", ".png", ".gif", ".jpg")
-    return [f.relative_to(source) for f in sorted(source.rglob("*"))
-            if f.suffix in kinds and ".ipynb_checkpoints" not in f.parts]
+    found = [f.relative_to(source) for f in sorted(source.rglob("*"))
+             if f.suffix in kinds and ".ipynb_checkpoints" not in f.parts]
+    return [f for f in found if solutions or f.parts[0] != "slides"]
 
 def _content(
     name: Path, # within the course
@@ -81,7 +84,7 @@ def copy_course(
 
     Raises: ValueError if it, or a folder in it, is a file"""
     truth("solutions", solutions)
-    home, files = make_folder(to, "folder"), _files()
+    home, files = make_folder(to, "folder"), _files(solutions)
     kept = [name for name in files if os.path.lexists(home/name)]
     copied = {name: _content(name, solutions) for name in files if name not in kept}
     new = {name.as_posix(): _fingerprint(data) for name, data in copied.items()}
@@ -124,17 +127,26 @@ def _free_place(path: Path) -> Path:
     return next(p for p in map(path.with_name, names) if not os.path.lexists(p))
 
 # %% ../nbs/20_course.ipynb #17dcacf0
+def _need_file(home: Path, name: Path) -> None:
+    "What stands in a file's place can be compared with it."
+    path = home/name
+    if path.is_file() or not os.path.lexists(path): return
+    kind = "a folder" if path.is_dir() else "a broken link" if path.is_symlink() else "no file"
+    need(False, "folder", f"a file or nothing at {name.as_posix()}", kind)
+
 def update_course(
     folder: str | Path, # of the student's
     solutions: bool = False, # the teacher's copy
 ) -> list[Change]: # what has changed since it was handed out
     """Bring what has been corrected to a folder that has an older course.
 
-    Raises: ValueError if it, or a folder in it, is a file"""
+    Raises: ValueError if it, or a folder in it, is a file, or if what is no file stands in a
+    notebook's place; nothing is written then"""
+    home, changes, files = make_folder(folder, "folder"), [], _files(solutions)
+    for name in files: _need_file(home, name)
     copy_course(folder, solutions) # what is missing
-    home, changes = make_folder(folder, "folder"), []
     note = _handed_out(home)
-    for name in _files():
+    for name in files:
         data, mine = _content(name, solutions), (home/name).read_bytes()
         before, now = note.get(name.as_posix(), {}), _fingerprint(data)
         there = hashlib.sha256(mine).hexdigest()

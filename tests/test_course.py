@@ -17,7 +17,9 @@ def handed_out(name):
     return (json.dumps(student_version(json.loads(data)), ensure_ascii=False, indent=1) + '\n').encode() if name.suffix == '.ipynb' else data
 
 @pytest.fixture(scope='module')
-def source(): return sorted(p.relative_to(course_folder()) for p in course_folder().rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+def source(): return [p for p in everything() if p.parts[0] != 'slides']
+
+def everything(): return sorted(p.relative_to(course_folder()) for p in course_folder().rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
 
 def test_course_is_copied_whole_and_once(tmp_path, source):
     copied, kept = copy_course(tmp_path/'new'/'course')
@@ -95,13 +97,15 @@ def test_no_line_of_a_solution_or_of_its_output_is_handed_out(tmp_path):
     for name, cell in cells(course_folder()): (hidden if is_solution(cell) else shown).setdefault(name, set()).update(texts([cell['source'], cell.get('outputs', [])]))
     there = {}
     for name, cell in cells(tmp_path): there.setdefault(name, set()).update(texts([cell['source'], cell.get('outputs', [])]))
-    assert sum(map(len, hidden.values())) > 200 and there.keys() == shown.keys()
+    assert sum(map(len, hidden.values())) > 200 and there.keys() == {name for name in shown if name.parts[0] != 'slides'}
     leaks = {str(name): sorted(lines & there[name] - shown[name]) for name, lines in hidden.items()}
+    assert not any(name.parts[0] == 'slides' for name in hidden)
     assert not any(leaks.values()) and not [name for name, cell in cells(tmp_path) if is_solution(cell)]
 
 def test_the_teacher_has_them_all(tmp_path):
     copied, _ = copy_course(tmp_path, solutions=True)
     assert all((tmp_path/f).read_bytes() == (course_folder()/f).read_bytes() for f in copied)
+    assert [f for f in copied if f.suffix == '.ipynb'] == everything() and Path('slides/week1.ipynb') in copied
 
 
 # ---- corrections
@@ -159,6 +163,20 @@ def test_what_a_student_has_broken_is_left(home):
     write(nbs, a='one', b='two, corrected')
     assert {c.name.name: c.written == c.name for c in update_course(mine)} == {'a.ipynb': False, 'pic.png': False}
     assert (mine/'labs/a.ipynb').read_text() == 'broken' and (mine/'pic.png').read_bytes() == b'my drawing'
+
+def test_what_is_no_file_is_named_and_nothing_is_written(home):
+    nbs, mine = home
+    write(nbs, a='one, corrected', b='two')
+    (nbs/'pic.png').write_bytes(b'second')
+    (nbs/'new.ipynb').write_text('{"cells": []}')
+    before = (mine/NOTE).read_bytes()
+    (mine/'labs/a.ipynb').unlink()
+    for make, kind in ((lambda path: path.mkdir(), 'a folder'), (lambda path: path.symlink_to(mine/'gone.ipynb'), 'a broken link'), (lambda path: path.symlink_to(path), 'a broken link')):
+        make(mine/'labs/a.ipynb')
+        with pytest.raises(ValueError, match=f'^folder: expected a file or nothing at labs/a.ipynb, got {kind}$'): update_course(mine)
+        assert (mine/'pic.png').read_bytes() == b'first' and not (mine/'new.ipynb').exists() and (mine/NOTE).read_bytes() == before
+        (mine/'labs/a.ipynb').rmdir() if kind == 'a folder' else (mine/'labs/a.ipynb').unlink()
+    assert {c.name.name for c in update_course(mine)} == {'pic.png'} and (mine/'new.ipynb').exists() # a missing notebook came back by itself
 
 def test_the_command_says_what_has_changed(home, monkeypatch, capsys):
     nbs, mine = home

@@ -14,7 +14,7 @@ import pytest
 from floors import floor, requirements
 
 ROOT = Path(__file__).parents[1]
-TREE = ['settings.ini', 'setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', '_quarto.yml', 'fer_nb', 'nbs', 'data_samples', 'tools']
+TREE = ['settings.ini', 'setup.py', 'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', '_quarto.yml', 'fer_nb', 'nbs', 'data_samples', 'docs', 'tools']
 
 
 def python(code, path, cwd, **env):
@@ -47,6 +47,7 @@ def test_wheel_holds_everything_a_course_needs(wheel):
     assert inside('fer_nb/data_samples/') == names('data_samples') >= {'digits.npz', 'digits_LICENSE.txt'}
     assert {f for f in inside('fer_nb/nbs/') if f.endswith('.ipynb')} == names('nbs', '.ipynb') >= {'labs/wild_mnist.ipynb'}
     assert {f for f in inside('fer_nb/nbs/') if not f.endswith('.ipynb')} >= {f for f in names('nbs') if f.startswith('images/')}
+    assert inside('fer_nb/docs/course/') == names('docs/course') >= {'README.md', 'week1.md'}
     assert any(f.endswith('/LICENSE') for f in files)
 
 def test_wheel_holds_nothing_else(wheel):
@@ -90,6 +91,7 @@ assert load_digits()[0].shape == (3500, 28, 28) and load_digits(train=False)[1].
 assert data_file('digits.npz').parent == home/'data_samples' and course_folder() == home/'nbs'
 copied, kept = copy_course('course')
 assert Path('labs/wild_mnist.ipynb') in copied and Path('course/labs/wild_mnist.ipynb').stat().st_size and not kept
+assert main(['course', 'new', 'give']) == 0 and Path('give/slides/week1.html').stat().st_size and Path('give/plan/week1.md').stat().st_size
 assert main(['wmnist', '--losses', 'softmax', '--seeds', '1', '--epochs', '1', '--majority', '20', '--out', 'out']) == 0
 ''', wheel[1], tmp_path)
     assert done.returncode == 0, done.stderr

@@ -1,9 +1,12 @@
-"""Record the trainings that the Wild-MNIST lab opens with, into data_samples/wild_*.npz: about two minutes on one core.
+"""Record the trainings that the Wild-MNIST lab opens with, into data_samples/wild_*.npz, and those that the slides of weeks 5 and 6 play, into
+data_samples/adapt_*.npz: about ten minutes on one core. Names after the command build these only.
 
-The lab loads them so that its pictures are there at once and its kernel stays free for the live race; `recording` makes each of them anew.
+Lab and slides load them so that their pictures are there at once; `recording` and `adaptation` make each of them anew.
 """
+import sys
 from pathlib import Path
 
+from fer_nb.mirror import adaptation
 from fer_nb.papers import Recipe, recording
 
 folder = Path(__file__).resolve().parent.parent/'data_samples'
@@ -11,11 +14,21 @@ runs = {'balanced': Recipe('softmax', profile='balanced'), 'softmax': Recipe('so
 # section 6 of the lab: what the first twelve epochs do to the embedding's size
 short = dict(loss='dda', epochs=12, lam=.01, gamma=5.)
 sizes = {'printed': Recipe(**short), 'held': Recipe('dda', epochs=12), 'code': Recipe(**short, scaling='code'), 'autograd': Recipe(**short, centers='autograd')}
+# the movies of the slides: domains -> methods
+movies = {('mnist', 'optdigits'): ('source only', 'MMD', 'DANN'), ('lab_color', 'studio_gray'): ('mixed', 'clamped', 'UDAT')}
+
+def recordings():
+    "File name -> what begins the recording."
+    for name, recipe in {**runs, **sizes}.items(): yield f'wild_{name}.npz', lambda: recording(recipe, every=10 if name in runs else 4)
+    for (source, target), methods in movies.items():
+        for method in methods:
+            yield f"adapt_{source}_{method.split()[0]}.npz".lower(), lambda: adaptation(every=40 if source == 'mnist' else 10, method=method, source=source, target=target)
 
 if __name__ == '__main__':
-    for name, recipe in {**runs, **sizes}.items():
-        run = recording(recipe, every=10 if name in runs else 4)
-        if name in sizes: run.images = None
+    for name, begin in recordings():
+        if sys.argv[1:] and name not in sys.argv[1:]: continue
+        run = begin()
+        if name.removeprefix('wild_').removesuffix('.npz') not in runs: run.images = None
         run.finish()
-        run.save(folder/f'wild_{name}.npz')
-        print(f'wild_{name}.npz: {run.name}, {len(run)} frames, {(folder/f"wild_{name}.npz").stat().st_size/1000:.0f} kB, largest coordinate {max(run.scales):.3g}')
+        run.save(folder/name)
+        print(f'{name}: {run.name}, {len(run)} frames, {(folder/name).stat().st_size/1000:.0f} kB, largest coordinate {max(run.scales):.3g}')
