@@ -34,11 +34,13 @@ def student_version(
     return notebook | {"cells": [c for c in notebook["cells"] if not hidden(c)]}
 
 # %% ../nbs/20_course.ipynb #f7690387
+_LEFT_OUT = {".ipynb_checkpoints", "23_assignments"} # the latter knows what exercises are judged by
+
 def _files() -> list[Path]:
     "All files of the course, as paths within it."
     source, kinds = course_folder(), (".ipynb", ".png", ".gif", ".jpg")
     return [f.relative_to(source) for f in sorted(source.rglob("*"))
-            if f.suffix in kinds and ".ipynb_checkpoints" not in f.parts]
+            if f.suffix in kinds and not _LEFT_OUT & set(f.parts)]
 
 def _content(
     name: Path, # within the course
