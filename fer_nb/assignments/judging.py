@@ -107,7 +107,7 @@ def judge_number(
         if abs(given - wrong) <= tolerance: return not_yet(says)
     return not_yet(hint, f"{given:.4g}")
 
-# %% ../../nbs/23_assignments/06_judging.ipynb #24b82dd0
+# %% ../../nbs/23_assignments/06_judging.ipynb #bf0e9c0b
 def judge_own_number(
     case: Case,
     truth: Callable[[str], float], # student → the right answer
@@ -121,8 +121,8 @@ def judge_own_number(
     given = None if verdict.right else as_number(case.value())
     if given is None or verdict.mistake in (wrong or {}): return verdict
     signed = case.value("student")
-    same = lambda a, b: str(a).strip().lower() == str(b).strip().lower()
-    if isinstance(signed, str) and not same(signed, case.student):
+    other = str(signed).strip().lower() != case.student.strip().lower()
+    if isinstance(signed, str) and other:
         if abs(given - truth(signed)) <= tolerance:
             return not_yet("these are the numbers of the name in the notebook, which is not yours",
                            f"signed {signed[:40]!r}")
@@ -219,12 +219,13 @@ def judge(
     except Exception as error: # an answer that nobody thought of
         return not_yet("nothing can be done with this answer", f"{type(error).__name__}"), True
 
-# %% ../../nbs/23_assignments/06_judging.ipynb #940b9b7e
+# %% ../../nbs/23_assignments/06_judging.ipynb #82bf3f32
 def _own_tests(folder: Path, lab: str) -> dict[str, Test]:
     "Those in a teacher's folder."
     path = folder/f"{lab}.py"
     if not path.is_file(): return {}
     spec = spec_from_file_location(f"own_tests_{lab}", path)
+    if spec is None or spec.loader is None: return {}
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.TESTS

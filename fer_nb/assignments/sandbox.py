@@ -24,8 +24,8 @@ from ..checks import number, whole
 from ..course import course_folder
 
 # %% auto #0
-__all__ = ['hidden_folders', 'Gone', 'Limits', 'Ran', 'Sandbox', 'run_cell', 'Missing', 'value_of',
-           'Said', 'call']
+__all__ = ['USUAL', 'hidden_folders', 'Gone', 'Limits', 'Ran', 'Sandbox', 'run_cell', 'Missing',
+           'value_of', 'Said', 'call']
 
 # %% ../../nbs/23_assignments/03_sandbox.ipynb #61f08ff0
 def hidden_folders() -> list[str]:
@@ -60,7 +60,7 @@ def _starter() -> _Starter:
     if not _starters or _starters[0].process.poll() is not None: _starters[:] = [_Starter()]
     return _starters[0]
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #c6375bb5
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #e68ce4fc
 class Gone(Exception):
     """The student's process is no more, or does not answer in time.
 
@@ -80,6 +80,8 @@ class Limits(NamedTuple):
     seconds: float = 120.
     cell: float = 30.
     megabytes: int = 2000
+
+USUAL = Limits()
 
 class Ran(NamedTuple):
     """A cell that was run.
@@ -126,14 +128,14 @@ class _Channel:
         except OSError: raise Gone(_ENDED) from None
         return self.read(1.5 * message["seconds"] + 1)
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #0f6aa32c
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #2f647bb0
 class Sandbox:
     """A process with a student's cells; use it in a `with`.
 
     Args:
         limits: of time and memory
         hidden: folders that it must not see, beyond `hidden_folders`"""
-    def __init__(self, limits: Limits = Limits(), hidden: Sequence[str | Path] = ()):
+    def __init__(self, limits: Limits = USUAL, hidden: Sequence[str | Path] = ()):
         number("seconds", limits.seconds, above=0)
         whole("megabytes", limits.megabytes, 100)
         self.limits, self.home = limits, tempfile.mkdtemp(prefix="fer_nb_")
