@@ -21,7 +21,7 @@ from .course import Change, copy_course, update_course
 from .files import make_folder, write_whole
 
 # %% auto #0
-__all__ = ['lab', 'course', 'wmnist', 'reproduce', 'doctor', 'wall', 'parser', 'main']
+__all__ = ['lab', 'course', 'wmnist', 'reproduce', 'doctor', 'assignment', 'wall', 'parser', 'main']
 
 # %% ../nbs/21_cli.ipynb #a43f47f8
 def _told(change: Change) -> str:
@@ -180,6 +180,24 @@ def doctor(
     print(_plain(str(found)) if found else _UNSEEN)
     return int(bool(found))
 
+# %% ../nbs/21_cli.ipynb #49b71479
+def assignment(
+    action: str, # "make", "check", "grade" or "report"
+    **words: Any, # arguments of the function of `fer_nb.assignments` of that name
+) -> int: # exit status; of "check" 1 if something is to be done
+    "Assignments: make one of a lab, check a notebook, grade a class, report where it stands"
+    missing = [m for m in ("nbformat", "IPython") if not find_spec(m)]
+    if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install "fer_nb[grade]"')
+    from fer_nb import assignments
+    limits = {k: words.pop(k) for k in ("seconds", "megabytes") if k in words}
+    if limits: words["limits"] = assignments.Limits(**limits)
+    result = getattr(assignments, action)(**words)
+    if action == "make": print(f"for students: {result}")
+    if action == "report": print(_plain(result.read_text("utf-8")))
+    if action != "check": return 0
+    print(_plain("\n".join(result) or "complete: everything is there and runs"))
+    return int(bool(result))
+
 # %% ../nbs/21_cli.ipynb #550ae067
 def wall(
     folder: str | Path, # with NAME.npz or NAME/anything.npz, written by `Run.save`
@@ -274,6 +292,28 @@ def _reproduce_parser(v: argparse.ArgumentParser) -> None:
     v.add_argument("--part", type=_part, metavar="I/N",
                    help="only trainings I, I + N, …: one job of an array on a cluster")
 
+# %% ../nbs/21_cli.ipynb #bd19862d
+def _assignment_parser(v: argparse.ArgumentParser) -> None:
+    actions = v.add_subparsers(dest="action", required=True,
+                               metavar="make | check | grade | report")
+    a = actions.add_parser("make", help="make an assignment of a lab")
+    a.add_argument("lab", metavar="LAB", help="for one: real_digits")
+    a.add_argument("--course", metavar="DIR", help="of all assignments; default: assignments")
+    a = actions.add_parser("check", help="for students: is everything there, does it run")
+    a.add_argument("notebook", metavar="NOTEBOOK")
+    a = actions.add_parser("grade", help="grade all submissions in a folder")
+    a.add_argument("folder", metavar="DIR", help="with submitted/STUDENT/LAB/*.ipynb, "
+                   "STUDENT/*.ipynb or STUDENT.ipynb")
+    a.add_argument("lab", metavar="LAB")
+    a.add_argument("--course", metavar="DIR", help="for results; default: DIR, or DIR/graded")
+    a.add_argument("--tests", metavar="DIR", help="with your own hidden tests")
+    a.add_argument("--workers", type=int, help="submissions at a time; default: one per core")
+    a.add_argument("--seconds", type=float, help="for one submission; default: 120")
+    a.add_argument("--megabytes", type=int, help="of memory for one; default: 2000")
+    a = actions.add_parser("report", help="where the class stands")
+    a.add_argument("course", metavar="DIR", help="of the assignments, or of the submissions")
+    a.add_argument("--lab", metavar="LAB", help="default: all")
+
 # %% ../nbs/21_cli.ipynb #1e90d857
 def parser() -> argparse.ArgumentParser:
     "The command line's grammar; what is not given is left to the functions' defaults"
@@ -282,7 +322,8 @@ def parser() -> argparse.ArgumentParser:
                 "experiments.")
     p.add_argument("--version", action="version", version=f"fer_nb {__version__}")
     verbs = p.add_subparsers(dest="verb", required=True,
-                             metavar="lab | course | wmnist | reproduce | doctor | wall")
+                             metavar="lab | course | wmnist | reproduce | doctor | wall "
+                                     "| assignment")
     _lab_parser(verbs.add_parser("lab", help="copy the course's notebooks to DIR and open "
                                  "JupyterLab", description=lab.__doc__))
     _course_parser(verbs)
@@ -300,6 +341,8 @@ def parser() -> argparse.ArgumentParser:
                          description=wall.__doc__)
     v.add_argument("folder", help="with NAME.npz or NAME/anything.npz, written by Run.save")
     v.add_argument("--out", help="the page; default: wall.html")
+    _assignment_parser(verbs.add_parser("assignment", help="exercises of the labs that grade "
+                                        "themselves", description=assignment.__doc__))
     return p
 
 # %% ../nbs/21_cli.ipynb #4718694f
@@ -313,7 +356,7 @@ def main(
         args = vars(parser().parse_args(argv))
         verb = args.pop("verb")
         verbs = {"lab": lab, "course": course, "wmnist": wmnist, "reproduce": reproduce,
-                 "doctor": doctor, "wall": wall}
+                 "doctor": doctor, "wall": wall, "assignment": assignment}
         status = verbs[verb](**args)
         return status if isinstance(status, int) else 0 # rows of wmnist are for its callers
     except (ValueError, OSError) as e:

@@ -34,14 +34,16 @@ def student_version(
     return notebook | {"cells": [c for c in notebook["cells"] if not hidden(c)]}
 
 # %% ../nbs/20_course.ipynb #f7690387
+_TEACHERS = {"slides", "23_assignments"} # the latter knows what exercises are judged by
+
 def _files(
     solutions: bool, # as the teacher has them
 ) -> list[Path]:
-    "All files of the course, as paths within it; slides are the teacher's."
+    "All files of the course, as paths within it."
     source, kinds = course_folder(), (".ipynb", ".png", ".gif", ".jpg")
     found = [f.relative_to(source) for f in sorted(source.rglob("*"))
              if f.suffix in kinds and ".ipynb_checkpoints" not in f.parts]
-    return [f for f in found if solutions or f.parts[0] != "slides"]
+    return [f for f in found if solutions or f.parts[0] not in _TEACHERS]
 
 def _content(
     name: Path, # within the course

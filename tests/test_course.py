@@ -17,7 +17,7 @@ def handed_out(name):
     return (json.dumps(student_version(json.loads(data)), ensure_ascii=False, indent=1) + '\n').encode() if name.suffix == '.ipynb' else data
 
 @pytest.fixture(scope='module')
-def source(): return [p for p in everything() if p.parts[0] != 'slides']
+def source(): return [p for p in everything() if p.parts[0] not in ('slides', '23_assignments')]
 
 def everything(): return sorted(p.relative_to(course_folder()) for p in course_folder().rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
 
@@ -28,6 +28,12 @@ def test_course_is_copied_whole_and_once(tmp_path, source):
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*.ipynb')}
     assert copy_course(tmp_path/'new/course') == ([], copied)
     assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*.ipynb')}
+
+def test_what_exercises_are_judged_by_stays_with_the_grader(tmp_path):
+    assert (course_folder()/'23_assignments').is_dir()
+    for solutions in (False, True):
+        copy_course(tmp_path/str(solutions), solutions)
+        assert not list((tmp_path/str(solutions)).rglob('*assignments*'))
 
 def test_copying_never_overwrites(tmp_path, source):
     "a student's notebook, a broken link and a folder in a notebook's place all stay"
@@ -86,7 +92,7 @@ def texts(value):
 
 def cells(folder):
     for path in sorted(folder.rglob('*.ipynb')):
-        if '.ipynb_checkpoints' in path.parts: continue
+        if {'.ipynb_checkpoints', '23_assignments'} & set(path.parts): continue
         for cell in json.loads(path.read_text(encoding='utf-8'))['cells']: yield path.relative_to(folder), cell
 
 def is_solution(cell): return 'solution' in cell['metadata'].get('tags', [])

@@ -1,0 +1,72 @@
+"Grading one submission: every exercise gets what it deserves, whatever the others do."
+import time
+
+import nbformat
+import pytest
+
+from fer_nb.assignments.grading import Limits, Mark, grade_cells, graded_names, row_key, table_rows
+from fer_nb.assignments.judging import judge_number
+from fer_nb.assignments.submissions import Submission, grade_id, rebuild
+from test_assignments_submissions import cell
+
+
+def released(*names):
+    cells = []
+    for name in names:
+        cells += [cell(name, f"{name} = None", True), cell(f"test_{name}", f"say({name})")]
+        cells[-2].metadata.nbgrader.grade = False
+        cells[-1].metadata.nbgrader.update(grade=True, points=2.)
+    return nbformat.v4.new_notebook(cells=cells)
+
+def marks(limits=Limits(40, 1, 300), **answers):
+    out = released(*answers)
+    notebook = nbformat.from_dict(out)
+    for c in notebook.cells:
+        if grade_id(c) in answers: c.source = answers[grade_id(c)]
+    again = rebuild(notebook, out)
+    found, _ = grade_cells(again, out, {name: lambda case: judge_number(case, 3, .1) for name in answers if name != "untested"}, ("ada", []), limits)
+    return found, again.cells
+
+def test_points():
+    found, cells = marks(a="a = 3", b="b = 4", c="c = None", untested="untested = 3")
+    assert graded_names(released("a", "b")) == {"a": 2., "b": 2.}
+    assert found == {"a": Mark(2., 2., "right"), "b": Mark(0., 2., "not yet: another number", "4"), "c": Mark(0., 2., "not yet: there is no answer", "no answer"),
+                     "untested": Mark(0., 2., "not yet: there is no test for it", "no test")}
+    assert cells[1].outputs[0].text == "2 of 2 points: right\n" and cells[3].outputs[0].text == "0 of 2 points: not yet: another number\n"
+
+def test_what_ends_the_process_costs_only_itself():
+    found, cells = marks(a="import os; os._exit(0)", b="b = 3", c="while True:\n    try:\n        while True: pass\n    except BaseException: pass", d="d = 3")
+    assert [m.score for m in found.values()] == [0, 2, 0, 2]
+    assert "ended the program" in found["a"].says and ("in time" in found["c"].says or "TimeIsUp" in found["c"].says) and "ended the program" in cells[0].outputs[0].text
+
+def test_an_error_is_told():
+    found, _ = marks(a="a = 1 / 0", b="b = = 2", c="c = 3")
+    assert found["a"].says == "not yet: its cell stops with ZeroDivisionError: division by zero" and found["b"].mistake == "SyntaxError" and found["c"].score == 2
+
+def test_the_whole_has_an_end():
+    begin = time.monotonic()
+    found, _ = marks(Limits(4, 3, 300), a="import time; time.sleep(60)", b="import time; time.sleep(60)", c="c = 3")
+    assert time.monotonic() - begin < 30 and sum(m.score for m in found.values()) <= 2
+
+def test_too_many_deaths():
+    found, _ = marks(**{name: "import os; os._exit(0)" for name in "abcdefgh"})
+    assert not any(m.score for m in found.values()) and "too often" in found["h"].says
+
+def test_the_table():
+    rows = [{"student": s, "lab": "x", "notes": n, "marks": {"a": [2., 2., "right", ""], "b": [0., 1., "no", "m"]}} for s, n in (("ben", []), ("ada", ["one", "two"]))]
+    assert list(table_rows(rows)) == [{"student": "ada", "lab": "x", "points": 2., "of": 3., "a": 2., "b": 0., "notes": "one; two"},
+                                      {"student": "ben", "lab": "x", "points": 2., "of": 3., "a": 2., "b": 0., "notes": ""}]
+
+def test_what_changes_the_key(tmp_path):
+    from fer_nb.assignments.grading import Job
+    (tmp_path/"release/x").mkdir(parents=True)
+    for path, text in (("release/x/x.ipynb", "r"), ("a.ipynb", "s"), ("tests/x.py", "t")):
+        (tmp_path/path).parent.mkdir(exist_ok=True)
+        (tmp_path/path).write_text(text)
+    job, mine = Job("x", tmp_path, tmp_path, (), tmp_path/"tests", Limits()), Submission("ada", tmp_path/"a.ipynb")
+    first = row_key(mine, job)
+    assert first.startswith("x/ada/") and row_key(mine, job._replace(limits=Limits(5))) == first
+    for path in ("release/x/x.ipynb", "a.ipynb", "tests/x.py"):
+        before = row_key(mine, job)
+        (tmp_path/path).write_text("new " + path)
+        assert row_key(mine, job) != before

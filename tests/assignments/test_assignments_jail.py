@@ -1,0 +1,60 @@
+"The jail, tried from inside: what can be read, written, reached and undone."
+import pytest
+
+from fer_nb.assignments.jail import limit, own_world, shut_in  # noqa: F401 the room's names
+from fer_nb.assignments.sandbox import Gone, Limits, Sandbox, run_cell
+
+
+@pytest.fixture(scope="module")
+def secret(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("secret")
+    (folder/"key.txt").write_text("the answer is 42")
+    return folder
+
+@pytest.fixture(scope="module")
+def box(secret):
+    with Sandbox(Limits(60, 3, 200), [secret]) as box:
+        if not box.apart: pytest.skip("this machine gives no process a world of its own")
+        yield box
+
+def said(box, source):
+    ran = run_cell(box, source)
+    return ran.error or "".join(o.get("text", "") for o in ran.outputs).strip()
+
+def test_hidden_folders_are_empty(box, secret):
+    assert said(box, f"import os; print(os.listdir({str(secret)!r}))") == "[]"
+    assert "assignments" not in said(box, "import sys; print([m for m in sys.modules if m.endswith(('wild_mnist', 'real_digits', 'adaptation')) and 'assign' in m])")
+    assert said(box, "import fer_nb.assignments.real_digits").startswith("ModuleNotFoundError")
+    assert said(box, "import os, fer_nb; print(os.listdir(os.path.dirname(fer_nb.__file__) + '/assignments'))") == "[]"
+
+def test_mounts_stay(box, secret):
+    program = f"""import ctypes
+c = ctypes.CDLL(None, use_errno=True)
+print(c.umount2({str(secret).encode()!r}, 2), c.unshare(0x10020000), c.umount2({str(secret).encode()!r}, 2), c.mount(b'none', b'/', b'', 32 | 4096, None))
+import os; print(os.listdir({str(secret)!r}))"""
+    assert said(box, program).splitlines()[-1] == "[]" and said(box, program).startswith("-1")
+
+def test_only_its_own_folder_can_be_written_to(box, secret):
+    assert said(box, "open('mine.txt', 'w').write('x'); print(open('mine.txt').read())").endswith("x")
+    for place in (str(secret/"new"), "/tmp/new", "/etc/new"): assert said(box, f"open({place!r}, 'w')").startswith(("OSError", "PermissionError"))
+    assert said(box, "open('big', 'wb').write(bytes(10**9))").startswith(("OSError", "MemoryError"))
+
+def test_no_network_and_no_neighbors(box):
+    assert said(box, "import socket; socket.create_connection(('127.0.0.1', 80), 1)").startswith(("OSError", "ConnectionRefusedError"))
+    assert said(box, "import os; print(os.getpid(), os.getppid())") == "1 0"
+    assert said(box, "import os; os.kill(2**15, 9)").startswith("ProcessLookupError")
+    assert said(box, "print(1 + 1)") == "2"
+
+def test_memory_has_an_end(box): assert said(box, "x = bytearray(10**9)").startswith("MemoryError")
+
+def test_all_of_its_processes_end_with_it():
+    "Even those that have left its group."
+    import psutil
+    with Sandbox(Limits(30, 3, 200)): before = set(psutil.Process().children(recursive=True)) # the starter is there
+    with Sandbox(Limits(30, 3, 200)) as box:
+        run_cell(box, "import os, time\nif not os.fork():\n    os.setsid()\n    while True: time.sleep(.01)")
+        own = set(psutil.Process().children(recursive=True)) - before
+        assert len(own) >= 2 or not box.apart
+        apart = box.apart
+    if apart: assert not [p for p in own if p.is_running() and p.status() != "zombie"]
+    with pytest.raises(Gone): run_cell(box, "1")

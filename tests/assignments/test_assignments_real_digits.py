@@ -1,0 +1,6 @@
+"Hidden tests of the lab: right answers in several styles, each known mistake, each erratum."
+from fer_nb.assignments.real_digits import TESTS
+from synthetic import check_lab
+
+
+def test_all_get_what_they_deserve(): check_lab("real_digits", TESTS)
