@@ -115,7 +115,7 @@ LAZY = "matplotlib scipy sklearn plotly torchvision pandas umap IPython.core.pyl
 
 def test_the_race_does_not_load_what_it_does_not_draw():
     "Every one of these is tens of megabytes in every student's kernel"
-    code = f"import sys\\nfrom fer_nb.papers import Recipe, recording, wild_race\\nimport fer_nb.widgets\\nnext(recording(Recipe('dda')))\\nprint([name for name in {LAZY} if name in sys.modules])"
+    code = f"import sys\nfrom fer_nb.papers import Recipe, recording, wild_race\nimport fer_nb.widgets\nnext(recording(Recipe('dda')))\nprint([name for name in {LAZY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
