@@ -8,10 +8,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HUB = ROOT/"hub"
 MEMORY = """
-import json, re
+import json, os, re, time
 from pathlib import Path
-_found = dict(re.findall(r'^(\\w+): +(\\d+) kB', Path('/proc/self/smaps_rollup').read_text(), re.M))
-print(json.dumps(dict(rss=int(_found['Rss']), pss=int(_found['Pss']), uss=int(_found['Private_Clean']) + int(_found['Private_Dirty']))))
+def _memory(pid):
+    found = {k: int(v) for k, v in re.findall(r'^(\\w+): +(\\d+) kB', Path(f'/proc/{pid}/smaps_rollup').read_text(), re.M)}
+    return dict(rss=found['Rss'], pss=found['Pss'], uss=found['Private_Clean'] + found['Private_Dirty'])
+print(json.dumps(_memory('self') | {f'server {k}': v for k, v in _memory(os.getppid()).items()} | dict(seconds=time.process_time())))
 """
 STATE = """
 import os, json
@@ -45,7 +47,8 @@ def test_five_students_finish_the_first_lab_at_once(class_of_five):
         assert student.errors == [] and student.state["done"], (student.name, student.errors)
         assert min(student.state["frames"]) > 10 and min(student.state["accuracy"]) > .5 # trained, not only opened
         assert (student.state["device"], student.state["threads"]) == ("cpu", 1) and student.state["env"] == dict(FER_NB_DEVICE="cpu", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2")
-        print(f"{student.name}: " + ", ".join(f"{kind} {kb / 1024:.0f} MB" for kind, kb in student.memory.items()))
+        seconds = student.memory.pop("seconds")
+        print(f"{student.name}: " + ", ".join(f"{kind} {kb / 1024:.0f} MB" for kind, kb in student.memory.items()) + f", {seconds:.0f} s of a processor")
 
 
 # ---- the files that a teacher copies
