@@ -28,8 +28,8 @@ def memory(pid):
     found, kind, before = {}, "", ""
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         if area := re.match(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)", line):
-            path = area[1] or before  # what a library keeps in memory of its own stands behind its file
-            before = path if path.startswith("/") else ""
+            path = area[1] or before  # a library's variables stand right behind its file
+            before = area[1] if area[1].startswith("/") else ""
             kind = next((k for k, words in KINDS.items() if any(w in path for w in words)), "file" if path.startswith("/") else "heap")
         else:
             name, _, value = line.partition(":")
