@@ -9,8 +9,10 @@ const BEAT = 3000; // ms between two signs of life for the kernel
 const YOUNG = 30_000; // ms in which a page without a view yet gives them, too
 const PATIENCE = 400; // ms until frames count as painted: hidden or closed views paint nothing
 
-/** An exported HTML file. */
-export const mountStatic = mountFilm;
+/** An exported HTML file. @param {any} root @param {any} data */
+export async function mountStatic(root, data) {
+  return mountFilm(root, data);
+}
 
 /** A notebook widget's model: what it says goes into the store, what is painted is answered. */
 class Line {
