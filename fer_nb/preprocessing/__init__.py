@@ -6,10 +6,14 @@ from .detector import Detection, Detector, detect, faces_figure
 from .folders import COLUMNS, FILMS, MANIFEST, SETTINGS, preprocess, read_manifest
 from .images import IMAGENET, augment, normalize, rescale, ten_crops, to_gray
 from .landmarks import FAN_FILE, FAN_SHA256, FAN_URL, landmarks68
+from .photographs import (CAMERAS, WAYS, Photographs, desk_picture, photo_desk, prepare, shoot,
+                          take_photographs)
 from .steps import steps_figure
 
-__all__ = ["ARCHIVES", "COLUMNS", "FAN_FILE", "FAN_SHA256", "FAN_URL", "FILMS", "IMAGENET",
-           "MANIFEST", "MOST_PIXELS", "PICTURES", "REFERENCE", "SETTINGS", "Detection", "Detector",
-           "align", "augment", "crop", "detect", "faces_figure", "five_points", "landmarks68",
-           "normalize", "preprocess", "read_image", "read_manifest", "reference_points", "rescale",
-           "show", "similarity", "steps_figure", "ten_crops", "to_gray", "transform", "warp"]
+__all__ = ["ARCHIVES", "CAMERAS", "COLUMNS", "FAN_FILE", "FAN_SHA256", "FAN_URL", "FILMS",
+           "IMAGENET", "MANIFEST", "MOST_PIXELS", "PICTURES", "REFERENCE", "SETTINGS", "WAYS",
+           "Detection", "Detector", "Photographs", "align", "augment", "crop", "desk_picture",
+           "detect", "faces_figure", "five_points", "landmarks68", "normalize", "photo_desk",
+           "prepare", "preprocess", "read_image", "read_manifest", "reference_points", "rescale",
+           "shoot", "show", "similarity", "steps_figure", "take_photographs", "ten_crops",
+           "to_gray", "transform", "warp"]
