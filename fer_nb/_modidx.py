@@ -893,6 +893,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                             'fer_nb.cli._recipe_options': ('cli.html#_recipe_options', 'fer_nb/cli.py'),
                             'fer_nb.cli._reproduce_parser': ('cli.html#_reproduce_parser', 'fer_nb/cli.py'),
                             'fer_nb.cli._told': ('cli.html#_told', 'fer_nb/cli.py'),
+                            'fer_nb.cli._wall_parser': ('cli.html#_wall_parser', 'fer_nb/cli.py'),
                             'fer_nb.cli._wmnist_parser': ('cli.html#_wmnist_parser', 'fer_nb/cli.py'),
                             'fer_nb.cli._write_race': ('cli.html#_write_race', 'fer_nb/cli.py'),
                             'fer_nb.cli.assignment': ('cli.html#assignment', 'fer_nb/cli.py'),

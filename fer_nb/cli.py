@@ -211,6 +211,12 @@ def wall(
     print(_plain(f"{len(found.found.runs)} runs, written to {out}"))
     return 0
 
+def _wall_parser(verbs: Any) -> None:
+    v = verbs.add_parser("wall", help="every student's newest run on one page",
+                         description=wall.__doc__)
+    v.add_argument("folder", help="with NAME.npz or NAME/anything.npz, written by Run.save")
+    v.add_argument("--out", help="the page; default: wall.html")
+
 # %% ../nbs/21_cli.ipynb #542a9f42
 class _Parser(argparse.ArgumentParser):
     "Bad input is a `ValueError`; some options are made only when they are needed."
@@ -337,10 +343,7 @@ def parser() -> argparse.ArgumentParser:
                          "training")
     v.add_argument("path", metavar="RUN.npz|LOG.csv|EVENTS", help="a run written by Run.save, a "
                    "CSV with a head, or a TensorBoard event file")
-    v = verbs.add_parser("wall", help="every student's newest run on one page",
-                         description=wall.__doc__)
-    v.add_argument("folder", help="with NAME.npz or NAME/anything.npz, written by Run.save")
-    v.add_argument("--out", help="the page; default: wall.html")
+    _wall_parser(verbs)
     _assignment_parser(verbs.add_parser("assignment", help="exercises of the labs that grade "
                                         "themselves", description=assignment.__doc__))
     return p
