@@ -67,7 +67,7 @@ def lab(
 # %% ../nbs/21_cli.ipynb #a58739dc
 _NEXT = """Next:
   hand out   fer_nb lab (each student), or copy {students} to them
-  grade      fer_nb assignment --help, and {plan}/grading.md
+  grade      fer_nb assignment make wild_mnist, and {plan}/grading.md
   hub        {plan}/hub.md says how to install one"""
 
 def course(
