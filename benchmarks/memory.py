@@ -86,7 +86,7 @@ if __name__ == "__main__":
     kinds = {k: statistics.median(f[f"{k} rss"] for f in race) for k in ("cuda", "torch", "file", "heap")}
     own = {k: statistics.median(f.get(f"{k} uss", 0) for f in race) for k in kinds}
     write_section("Memory of a class", "\n".join([
-        f"{machine()}. `python benchmarks/memory.py`: megabytes of each of {KERNELS} kernels that run lab 1 at once on the CPU (median, smallest … largest), with the hub's environment.", "",
+        f"{machine()}. `python benchmarks/memory.py`: megabytes of each of {KERNELS} kernels that run lab 1 at once on the CPU (median, smallest … largest), with the hub's environment. Whoever else uses PyTorch on the machine lowers the PSS.", "",
         "| a kernel that has | RSS | PSS | USS |", "|---|---|---|---|",
         row("done nothing yet", empty), row("imported torch", torch), row("run lab 1's race to its end", race), row("run all of lab 1", whole),
         row("run the race, alone on the machine", alone), row("run the race, without MALLOC_ARENA_MAX=2", free), "",

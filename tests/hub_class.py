@@ -1,8 +1,9 @@
 "A real JupyterHub, and a class of scripted students who run a notebook's cells in it at once. Nothing here measures time."
 import asyncio, json, os, socket, subprocess, sys, time, urllib.error, urllib.request, uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
@@ -72,9 +73,12 @@ def hub(folder):
             assert process.poll() is None, (folder/"hub.log").read_text()
             yield made
         finally:
-            process.terminate() # ends the students' servers and the proxy, too
+            started = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+            process.terminate() # the hub ends the students' servers; its proxy would stay
             try: process.wait(60)
             except subprocess.TimeoutExpired: process.kill()
+            for left in started:
+                with suppress(psutil.NoSuchProcess): left.kill()
 
 
 class Student:
