@@ -93,7 +93,7 @@ def test_a_weeks_page_has_its_parts(name):
     assert re.match(rf'# Week {name[-1]}: \S', text) and re.findall(r'^## (.*)$', text, re.M) == HEADINGS
     parts = dict(zip(HEADINGS, re.split(r'^## .*$', text, flags=re.M)[1:]))
     assert all(len(part.strip()) > 120 for part in parts.values()) and re.search(r'[Ss]ection|Eq\.', parts['Reading'])
-    assert len(re.findall(r'^\*\*\d\.', parts['Exam questions'], re.M)) >= 2 and len(re.findall(r'^- ', parts['What goes wrong, what to ask'], re.M)) >= 4
+    assert len(re.findall(r'^\*\*\d\.', parts['Exam questions'], re.M)) >= 2 and len(parts['What goes wrong, what to ask']) > 600
     minutes = [int(n) for n in re.findall(r'\| (\d+) \|', parts['Minutes'])]
     if len(minutes) > 2 and minutes[-1] == sum(minutes[:-1]): minutes.pop()                # their sum, in words of its own
     assert 60 <= sum(minutes) <= 90
