@@ -302,7 +302,7 @@ export class Panel {
     const all = percent(mean(recall)),
       rare = percent(mean(few)),
       step = whole(frame.step);
-    const of = run.total ? ` / ${whole(run.total)}` : "";
+    const of = run.total ? `/${whole(run.total)}` : "";
     const word = this.bars.clientWidth < 330 ? "" : "minority";
     const also = few.length ? ` · ${word}${MARK} ${rare}` : "";
     setText(this.figures, `mean ${all}${also}`);
