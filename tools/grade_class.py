@@ -14,7 +14,7 @@ import synthetic
 from fer_nb.assignments import Limits, grade, make, report
 
 
-def grade_class(lab, folder, only=None, workers=None, limits=Limits(60, 3, 1000)):
+def grade_class(lab, folder, only=None, workers=None, limits=Limits(90, 3, 1000)):
     "Rows of a made-up class, by student; and what was unfair."
     released = nbformat.read(make(lab, folder/'course'), 4)
     every, right = synthetic.pupils(lab)

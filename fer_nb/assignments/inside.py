@@ -63,16 +63,16 @@ def _run(shell: Any, source: str) -> dict:
         except BaseException as failed: error = f"{type(failed).__name__}: {failed}"
     return {"outputs": _shown(captured), "error": error.splitlines()[0][:300] if error else ""}
 
-# %% ../../nbs/23_assignments/02_inside.ipynb #8be65786
-def _gradients(result: Any, args: list) -> list:
-    "Of the result's sum, for every tensor of floats among the arguments."
+# %% ../../nbs/23_assignments/02_inside.ipynb #60736c59
+def _gradients(result: Any, args: list, weight: Any) -> list:
+    "Of the result's weighted sum, for every tensor of floats among the arguments."
     import torch
     wanted = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
     if not isinstance(result, torch.Tensor) or not result.requires_grad: return []
-    found = torch.autograd.grad(result.sum(), wanted, allow_unused=True)
+    found = torch.autograd.grad((result * weight).sum(), wanted, allow_unused=True)
     return [pack(torch.zeros_like(a) if g is None else g) for a, g in zip(wanted, found)]
 
-def _call(function: Any, packed: list, gradient: bool) -> dict:
+def _call(function: Any, packed: list, gradient: bool, weight: Any = 1) -> dict:
     "What a function says of one list of arguments."
     import torch
     args = [unpack(a) for a in packed]
@@ -81,14 +81,20 @@ def _call(function: Any, packed: list, gradient: bool) -> dict:
                 for a in args]
     try:
         result = function(*args)
-        return {"value": pack(result), "gradients": _gradients(result, args) if gradient else []}
+        found = _gradients(result, args, weight) if gradient else []
+        return {"value": pack(result), "gradients": found}
     except BaseException as failed:
         return {"error": f"{type(failed).__name__}: {failed}".splitlines()[0][:300]}
 
-# %% ../../nbs/23_assignments/02_inside.ipynb #339b6187
+# %% ../../nbs/23_assignments/02_inside.ipynb #2b750883
+def _set_alarm(seconds: float) -> None:
+    "Of processor time, for a busy machine is nobody's fault; and twice that by the clock."
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
+
 def _answer(shell: Any, message: dict) -> dict:
     "The reply to one message of the grader."
-    signal.setitimer(signal.ITIMER_REAL, message["seconds"])
+    _set_alarm(message["seconds"])
     try:
         if message["do"] == "run": return _run(shell, message["source"])
         names = shell.user_ns
@@ -96,9 +102,10 @@ def _answer(shell: Any, message: dict) -> dict:
         value = names[message["name"]]
         if message["do"] == "value": return {"value": pack(value)}
         if not callable(value): return {"value": pack(value), "no_function": True}
-        return {"calls": [_call(value, args, message["gradient"]) for args in message["calls"]]}
+        how = message["gradient"], unpack(message.get("weight", 1))
+        return {"calls": [_call(value, args, *how) for args in message["calls"]]}
     except BaseException as failed: return {"error": f"{type(failed).__name__}: {failed}"[:300]}
-    finally: signal.setitimer(signal.ITIMER_REAL, 0)
+    finally: _set_alarm(0)
 
 def _serve(shell: Any, channel: socket.socket) -> None:
     "Answer until the grader hangs up."
@@ -107,7 +114,7 @@ def _serve(shell: Any, channel: socket.socket) -> None:
             reply = _answer(shell, json.loads(line))
             channel.sendall(json.dumps(reply).encode() + b"\n")
 
-# %% ../../nbs/23_assignments/02_inside.ipynb #09698b51
+# %% ../../nbs/23_assignments/02_inside.ipynb #a28fccd0
 def _student(shell: Any, channel: socket.socket, order: dict, apart: bool) -> None:
     "Shut in, limited, then the student's: the innermost process."
     die_with_parent()
@@ -119,7 +126,7 @@ def _student(shell: Any, channel: socket.socket, order: dict, apart: bool) -> No
     for name in ("HOME", "TMPDIR", "IPYTHONDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         os.environ[name] = home
     limit(order["megabytes"], order["seconds"], 256 if apart else None)
-    signal.signal(signal.SIGALRM, _ring)
+    for alarm in (signal.SIGALRM, signal.SIGPROF): signal.signal(alarm, _ring)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     channel.sendall(json.dumps({"apart": apart}).encode() + b"\n")
     _serve(shell, channel)

@@ -53,7 +53,7 @@ class Report(NamedTuple):
     task: str
     points: float = 4.
 
-# %% ../../nbs/23_assignments/04_labs.ipynb #a10cbaff
+# %% ../../nbs/23_assignments/04_labs.ipynb #6da4ecd1
 def labs() -> list[str]:
     "Names of the course's labs that have exercises."
     folder = course_folder()/"labs"
@@ -72,7 +72,9 @@ def lab_cells(
 def _tagged(cell: dict, tag: str) -> bool: return tag in cell["metadata"].get("tags", [])
 
 def _points(cell: dict, default: float) -> float:
-    return float(cell["metadata"].get("nbgrader", {}).get("points", default))
+    told = re.search(r"(\d+) points", cell["source"]) if cell["cell_type"] == "markdown" else None
+    points = cell["metadata"].get("nbgrader", {}).get("points", told[1] if told else default)
+    return float(points)
 
 def _split(source: str) -> tuple[str, str, tuple[str, ...]]:
     "An answer's cell as stub, call of the checker, and names of the answers."
@@ -168,23 +170,32 @@ def _read_statement(cell: int, source: str, node: ast.stmt) -> _Statement:
     return _Statement(cell, source, node, sets, uses | (set() if late else inner),
                       inner if late else set(), _changed(node))
 
-# %% ../../nbs/23_assignments/04_labs.ipynb #7d96242e
+# %% ../../nbs/23_assignments/04_labs.ipynb #5e52b2b0
+def _literal(node: ast.stmt) -> bool:
+    "Whether it gives names to plain values: all that an assignment takes out of a checker."
+    if not isinstance(node, ast.Assign): return False
+    try: ast.literal_eval(node.value)
+    except ValueError: return False
+    return True
+
+# %% ../../nbs/23_assignments/04_labs.ipynb #5b61c7eb
 def _statements(cells: Iterable[dict]) -> list[_Statement]:
     "Those of the cells that are no exercise."
-    found, exercise = [], {"checker", "solution"}
+    found: list[_Statement] = []
     for number, cell in enumerate(cells):
         tags = {t for c in cells[number:number + 2] for t in c["metadata"].get("tags", [])}
-        own = set(cell["metadata"].get("tags", []))
-        if cell["cell_type"] != "code" or own & exercise or "solution" in tags: continue
+        if cell["cell_type"] != "code" or "solution" in tags: continue # an answer's cell, too
         lines = [line if line[:1] not in ("%", "!") and line[:2] != "#|" else ""
                  for line in cell["source"].splitlines()]
         for node in ast.parse("\n".join(lines)).body:
+            if _tagged(cell, "checker") and not _literal(node): continue
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
             source = "\n".join(lines[first - 1:node.end_lineno])
             if ";" in source: source = ast.unparse(node) # several on one line
             found.append(_read_statement(number, source, node))
     return found
 
+# %% ../../nbs/23_assignments/04_labs.ipynb #68807edc
 def _shortened(statement: _Statement, names: set[str]) -> str:
     "An import of what is needed only; anything else as it is."
     node = statement.node

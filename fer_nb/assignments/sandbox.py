@@ -24,8 +24,8 @@ from ..checks import number, whole
 from ..course import course_folder
 
 # %% auto #0
-__all__ = ['USUAL', 'hidden_folders', 'Gone', 'Limits', 'Ran', 'Sandbox', 'run_cell', 'Missing',
-           'value_of', 'Said', 'call']
+__all__ = ['USUAL', 'hidden_folders', 'warm_up', 'Gone', 'Limits', 'Ran', 'Sandbox', 'run_cell',
+           'Missing', 'value_of', 'Said', 'call']
 
 # %% ../../nbs/23_assignments/03_sandbox.ipynb #61f08ff0
 def hidden_folders() -> list[str]:
@@ -37,7 +37,7 @@ def hidden_folders() -> list[str]:
         hidden += [p for p in root.iterdir() if p.is_dir() and p not in kept]
     return sorted({str(p) for p in hidden if not Path(sys.prefix).is_relative_to(p)})
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #558704dd
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #0e139651
 class _Starter:
     "The process that forks a keeper for each submission."
     def __init__(self):
@@ -50,17 +50,18 @@ class _Starter:
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, env=environment)
         theirs.close()
-        self.control.settimeout(120)
+        self.control.settimeout(600)
         if self.control.recv(10) != b"ready\n": raise OSError("the sandbox does not start")
         atexit.register(self.control.close)
 
 _starters: list[_Starter] = []
 
-def _starter() -> _Starter:
+def warm_up() -> _Starter:
+    "The starter of this process, made now if it is not there."
     if not _starters or _starters[0].process.poll() is not None: _starters[:] = [_Starter()]
     return _starters[0]
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #e68ce4fc
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #e56d1e64
 class Gone(Exception):
     """The student's process is no more, or does not answer in time.
 
@@ -75,7 +76,7 @@ class Limits(NamedTuple):
 
     Args:
         seconds: of everything together
-        cell: seconds of one cell or one question
+        cell: seconds of processor time for one cell or one question; twice that by the clock
         megabytes: of memory, beyond PyTorch's own"""
     seconds: float = 120.
     cell: float = 30.
@@ -92,7 +93,7 @@ class Ran(NamedTuple):
     outputs: list
     error: str
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #9bdf9bfc
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #01064dc0
 _LONGEST = 40_000_000 # bytes of a reply
 _ENDED = "it ended the program, or took too much memory"
 
@@ -126,9 +127,9 @@ class _Channel:
     def ask(self, **message: Any) -> dict:
         try: self.channel.sendall(json.dumps(message).encode() + b"\n")
         except OSError: raise Gone(_ENDED) from None
-        return self.read(1.5 * message["seconds"] + 1)
+        return self.read(2.5 * message["seconds"] + 1)
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #2f647bb0
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #40c991a8
 class Sandbox:
     """A process with a student's cells; use it in a `with`.
 
@@ -138,6 +139,7 @@ class Sandbox:
     def __init__(self, limits: Limits = USUAL, hidden: Sequence[str | Path] = ()):
         number("seconds", limits.seconds, above=0)
         whole("megabytes", limits.megabytes, 100)
+        starter = warm_up()
         self.limits, self.home = limits, tempfile.mkdtemp(prefix="fer_nb_")
         ours, theirs = socket.socketpair()
         self.channel = _Channel(ours, time.monotonic() + limits.seconds)
@@ -145,7 +147,7 @@ class Sandbox:
         folders = [*hidden_folders(), *(str(Path(h).resolve()) for h in hidden)]
         order = {"home": self.home, "hidden": folders, "seconds": limits.seconds,
                  "megabytes": limits.megabytes}
-        try: socket.send_fds(_starter().control, [json.dumps(order).encode()],
+        try: socket.send_fds(starter.control, [json.dumps(order).encode()],
                              [theirs.fileno(), leash])
         finally:
             theirs.close()
@@ -202,7 +204,7 @@ def value_of(
     if "error" in reply: raise ValueError(str(reply["error"]))
     return unpack(reply.get("value"))
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #522040fa
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #bce2d9d5
 class Said(NamedTuple):
     """What a student's function said of one list of arguments.
 
@@ -219,12 +221,14 @@ def call(
     name: str, # of a function
     inputs: Sequence[Sequence[Any]], # lists of arguments
     gradient: bool = False, # whether to ask for gradients too
+    weight: Any = 1, # of the results in the sum whose gradients are asked for
 ) -> list[Said]: # one for each
     """Call a student's function several times.
 
     Raises: Gone; Missing; ValueError if it is no function, or says what cannot be read"""
     packed = [[pack(a) for a in args] for args in inputs]
-    reply = box.ask(do="call", name=name, calls=packed, gradient=gradient)
+    reply = box.ask(do="call", name=name, calls=packed, gradient=gradient,
+                    weight=pack(weight))
     if reply.get("missing"): raise Missing(name)
     if reply.get("no_function"): raise ValueError("it is no function")
     said = reply.get("calls")

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from fer_nb.assignments.answers import Other, Record
-from fer_nb.assignments.judging import (NOTHING, Case, Input, Verdict, as_number, judge, judge_function, judge_number, judge_own_number, kind_of, not_yet,
-                                        hidden_tests)
+from fer_nb.assignments.judging import (NOTHING, Case, Input, Verdict, as_number, judge, judge_function, judge_number, judge_own_number, kind_of, not_yet)
 from fer_nb.assignments.sandbox import Gone, Missing
 from synthetic import Here
 
@@ -66,12 +65,3 @@ def test_inputs_are_a_students_own():
     ada, again, ben = Case(None, "f", "ada"), Case(None, "f", "ADA"), Case(None, "f", "ben")
     draws = [torch.rand(3, generator=c.torch).tolist() for c in (ada, again, ben)]
     assert draws[0] == draws[1] != draws[2] and ada.random.random() == again.random.random() != ben.random.random()
-
-def test_a_teachers_own_tests(tmp_path):
-    (tmp_path/"real_digits.py").write_text("from fer_nb.assignments import judge_number\nTESTS = {'points': lambda case: judge_number(case, 7, .1)}")
-    own, usual = hidden_tests("real_digits", tmp_path), hidden_tests("real_digits")
-    assert own["points"](Here({"points": 7}, "points", "ada")).right and not usual["points"](Here({"points": 7}, "points", "ada")).right and own["logits"] == usual["logits"]
-    with pytest.raises(ValueError, match="tests: expected a folder"): hidden_tests("real_digits", tmp_path/"gone")
-    with pytest.raises(ValueError, match="lab: expected one with hidden tests"): hidden_tests("surreal")
-    (tmp_path/"surreal.py").write_text("TESTS = {'a': len}")
-    assert hidden_tests("surreal", tmp_path) == {"a": len}

@@ -9,7 +9,7 @@ from fer_nb.assignments.sandbox import Gone, Limits, Missing, Sandbox, call, hid
 
 @pytest.fixture
 def box():
-    with Sandbox(Limits(30, 1, 300)) as box: yield box
+    with Sandbox(Limits(40, 2, 300)) as box: yield box
 
 def test_cells_and_values(box):
     ran = run_cell(box, "x = 3\nprint('said')\nx")
