@@ -27,7 +27,7 @@ from ..files import make_folder, write_whole
 __all__ = ['Workbench', 'Mark', 'graded_names', 'grade_cells', 'Job', 'released_notebook',
            'grade_one', 'row_key', 'table_rows']
 
-# %% ../../nbs/23_assignments/08_grading.ipynb #6f28d5eb
+# %% ../../nbs/23_assignments/08_grading.ipynb #e8f4e268
 _MOST_STARTS = 6
 
 class Workbench:
@@ -41,7 +41,7 @@ class Workbench:
                  hidden: Sequence[str | Path] = ()):
         warm_up()
         self.cells, self.limits, self.hidden = cells, limits, hidden
-        self.until = time.monotonic() + limits.seconds
+        self.left = limits.seconds
         self.deadly: set[int] = set() # cells that ended the process
         self.errors: dict[int, str] = {} # cell → what it raised
         self.starts, self.apart = 0, False
@@ -52,11 +52,10 @@ class Workbench:
 
         Raises: Gone when its time is up, or it died too often"""
         while self.box is None:
-            left = self.until - time.monotonic()
-            if left <= 0: raise Gone("the time of the whole notebook was up")
+            if self.left <= 0: raise Gone("the time of the whole notebook was up")
             if self.starts == _MOST_STARTS: raise Gone("the notebook ended its program too often")
             self.starts += 1
-            self.box = Sandbox(self.limits._replace(seconds=left), self.hidden)
+            self.box = Sandbox(self.limits._replace(seconds=self.left), self.hidden)
             self.apart = self.box.apart
             self._run_cells(self.box)
         return self.box
@@ -74,7 +73,9 @@ class Workbench:
 
     def lost(self) -> None:
         "The process is not to be used any more."
-        if self.box is not None: self.box.close()
+        if self.box is not None:
+            self.left = self.box.channel.left
+            self.box.close()
         self.box = None
 
 # %% ../../nbs/23_assignments/08_grading.ipynb #33d65c3b

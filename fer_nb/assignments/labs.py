@@ -239,13 +239,13 @@ def needed(
         found.setdefault(statements[n].cell, []).append(_shortened(statements[n], seen))
     return ["\n".join(parts) for parts in found.values()]
 
-# %% ../../nbs/23_assignments/04_labs.ipynb #c2490fdd
+# %% ../../nbs/23_assignments/04_labs.ipynb #4c8e986c
 def asked_names(
     e: Exercise,
 ) -> set[str]:
     "Names in checker, answer and task."
     coded = " ".join(re.findall(r"`([^`]+)`", e.task))
-    found = set(re.findall(r"[A-Za-z_]\w*", re.sub("'[^']*'|\"[^\"]*\"", "", coded)))
+    found = set(re.findall(r"[A-Za-z_]\w\w+", re.sub("'[^']*'|\"[^\"]*\"", "", coded)))
     for source in (e.checker, e.stub, e.ask):
         for node in ast.parse(source).body:
             s = _read_statement(0, ast.unparse(node), node)

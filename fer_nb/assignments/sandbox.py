@@ -93,14 +93,14 @@ class Ran(NamedTuple):
     outputs: list
     error: str
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #01064dc0
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #66598bf9
 _LONGEST = 40_000_000 # bytes of a reply
 _ENDED = "it ended the program, or took too much memory"
 
 class _Channel:
     "Messages to the student's process, a line of JSON each, and replies that may be anything."
-    def __init__(self, channel: socket.socket, until: float):
-        self.channel, self.until, self.rest = channel, until, b""
+    def __init__(self, channel: socket.socket, left: float):
+        self.channel, self.left, self.rest = channel, left, b"" # seconds that it may still take
 
     def _more(self, left: float) -> bytes:
         "What has come within so many seconds."
@@ -114,10 +114,13 @@ class _Channel:
 
     def read(self, seconds: float) -> dict:
         "A reply, or `Gone`."
-        until = min(self.until, time.monotonic() + seconds)
-        while b"\n" not in self.rest:
-            self.rest += self._more(until - time.monotonic())
-            if len(self.rest) > _LONGEST: raise Gone("it answered with too much")
+        begin = time.monotonic()
+        until = begin + min(self.left, seconds)
+        try:
+            while b"\n" not in self.rest:
+                self.rest += self._more(until - time.monotonic())
+                if len(self.rest) > _LONGEST: raise Gone("it answered with too much")
+        finally: self.left -= time.monotonic() - begin # the grader's own time is not the student's
         line, _, self.rest = self.rest.partition(b"\n")
         try: reply = json.loads(line)
         except (ValueError, RecursionError): reply = None
@@ -129,7 +132,7 @@ class _Channel:
         except OSError: raise Gone(_ENDED) from None
         return self.read(2.5 * message["seconds"] + 1)
 
-# %% ../../nbs/23_assignments/03_sandbox.ipynb #40c991a8
+# %% ../../nbs/23_assignments/03_sandbox.ipynb #882160ef
 class Sandbox:
     """A process with a student's cells; use it in a `with`.
 
@@ -142,7 +145,7 @@ class Sandbox:
         starter = warm_up()
         self.limits, self.home = limits, tempfile.mkdtemp(prefix="fer_nb_")
         ours, theirs = socket.socketpair()
-        self.channel = _Channel(ours, time.monotonic() + limits.seconds)
+        self.channel = _Channel(ours, limits.seconds)
         leash, self.leash = os.pipe()
         folders = [*hidden_folders(), *(str(Path(h).resolve()) for h in hidden)]
         order = {"home": self.home, "hidden": folders, "seconds": limits.seconds,
