@@ -69,7 +69,7 @@ def information(seen: Seen) -> float: # 0 … log K
     """Entropy of the mean prediction on the target, minus the mean entropy.
 
     Source: Shi & Sha 2012"""
-    mean = seen.target.logits.softmax(1).mean(0).log()
+    mean = seen.target.logits.log_softmax(1).logsumexp(0) # no 0 whose log would be infinite
     return (entropy(mean[None]) - entropy(seen.target.logits).mean()).item()
 
 # %% ../../nbs/16_adaptation/03_scorers.ipynb #2a418c83

@@ -25,6 +25,17 @@ def test_entropies_by_a_loop(seed):
     assert negative_entropy(a_network(seed)) == pytest.approx(-sum(map(h, p)) / len(p), abs=1e-5)
     assert information(a_network(seed)) == pytest.approx(h(mean) - sum(map(h, p)) / len(p), abs=1e-5)
 
+@pytest.mark.parametrize('size', [30., 1e3, 1e6])
+def test_a_network_that_is_sure_beyond_all_floats(size):
+    "all alike: nothing is known; each of three classes by a third: ln 3"
+    def seen(classes):
+        out = Output(torch.zeros(6, 2), size * F.one_hot(torch.tensor(classes), 3).float())
+        return Seen(out, out, torch.zeros(6, dtype=torch.int64), out)
+    assert information(seen([1] * 6)) == pytest.approx(0, abs=1e-5)
+    assert information(seen([0, 1, 2] * 2)) == pytest.approx(math.log(3), abs=1e-5)
+    for score in (negative_entropy, soft_neighborhood_density, source_accuracy): assert math.isfinite(score(seen([0, 1, 2] * 2)))
+
+
 @pytest.mark.parametrize('seed', range(5))
 def test_neighborhoods_by_a_loop(seed):
     seen, found = a_network(seed, 12), []
