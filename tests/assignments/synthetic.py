@@ -259,6 +259,94 @@ def pupils(lab):
     return every, right
 
 
+# ---- week 4: action units
+
+AUS = {
+    "scores": "scores = (.6 + .5) / 2, (.8 + 0 + .6 + .5 + .3 + 0) / 6, (.8 + .6 + 0) / 3",
+    "number": "pair, number = ('fear', 'surprise'), 20",
+    "left_out": """before, after = (classify(estimates("train"), lead=v) for v in (1e-6, .1))
+gone, good = (before >= 0) & (after < 0), before == truth["train"]
+left_out = tuple(int(v.sum()) for v in (gone, gone & good, gone & ~good))""",
+    "percent": """known = {v: share_right(classify(estimates("validation", .3), least=v), "validation") for v in GRID}
+least = max(known, key=known.get)
+percent = 100 * share_right(classify(estimates("test", .3), least=least), "test")""",
+    "gradient": """def gradient(x, y, c):
+    length = x.norm(dim=1, keepdim=True)
+    u, v = x / length, c / c.norm(dim=1, keepdim=True)
+    g = 2 * ((v.sum(0) - v[y]) / (len(c) - 1) - v[y])
+    return (g - (g * u).sum(1, keepdim=True) * u) / length""",
+}
+FORCE = "def gradient(x, y, c):"
+UNITS = "length = x.norm(dim=1, keepdim=True)\n    u, v = x / length, c / c.norm(dim=1, keepdim=True)\n    "
+PULL = UNITS + "g = 2 * ((v.sum(0) - v[y]) / (len(c) - 1) - v[y])\n    "
+TURN = "(g - (g * u).sum(1, keepdim=True) * u) / length"
+HALVES = "pair, number = ('fear', 'surprise'), "
+def action_units():
+    def other(name, *changes):
+        source = AUS[name]
+        for old, new in changes: source = source.replace(old, new)
+        return source
+    return common(AUS, "scores", "gradient") + [
+        Pupil("arrays", answers={"scores": f"import numpy as np\n{AUS['scores']}\nscores = np.array(scores, dtype=np.float32)", "number": "import numpy as np\npair, number = ['surprise', 'fear'], np.int64(4)",
+                                 "left_out": AUS["left_out"] + "\nimport numpy as np\nleft_out = np.array(left_out)", "percent": AUS["percent"] + "\nimport numpy as np\nleast, percent = np.float32(least), np.array([percent])",
+                                 "gradient": f"{FORCE}\n    {PULL}return ({TURN}).numpy()"}),
+        Pupil("tensors", answers={"scores": f"{AUS['scores']}\nscores = torch.tensor(scores)", "number": HALVES + "torch.tensor(4.)", "left_out": AUS["left_out"] + "\nleft_out = torch.tensor(left_out)",
+                                  "percent": AUS["percent"] + "\nleast, percent = torch.tensor(least), torch.tensor(percent)", "gradient": f"{FORCE}\n    x, c = x.float(), c.float()\n    {PULL}return {TURN}"}),
+        Pupil("texts", answers={"scores": "scores = [.55, .37, .47]", "number": "pair, number = ('Surprise', 'Fear'), 'AU20'", "percent": AUS["percent"] + "\npercent = round(percent)"}),
+        Pupil("by_table", answers={"scores": """found = torch.tensor([[{1: .8, 2: 0, 4: .6, 5: .5, 15: 0, 20: .3, 26: 0}.get(int(name[2:]), float('nan')) for name in AU_NAMES]])
+scores = PseudoEmotions(AU_NAMES)(found)[0, [0, 2, 4]]""", "number": HALVES + "'4'", "left_out": other("left_out", ("tuple", "list"), ("int(v.sum())", "v.sum()"))}),
+        Pupil("autograd", answers={"gradient": f"{FORCE}\n    x = x.clone().requires_grad_()\n    return torch.autograd.grad(large_margin_loss(x, y, c, 'sum'), x)[0]"}),
+        Pupil("jacobian", answers={"gradient": f"{FORCE}\n    {PULL}J = (torch.eye(x.shape[1]) - u[:, :, None] * u[:, None, :]) / length[:, :, None]\n    return torch.einsum('bij,bj->bi', J.to(g.dtype), g)"}),
+        Pupil("distances", answers={"gradient": f"""{FORCE}
+    {UNITS}rest = torch.stack([torch.stack([u[i] - v[k] for k in range(len(v)) if k != y[i]]).sum(0) for i in range(len(u))])
+    g = 2 * (u - v[y]) - 2 / (len(v) - 1) * rest
+    return {TURN}"""}),
+        Pupil("listed", answers={"gradient": f"""{FORCE}
+    rows = []
+    for a, k in zip(x, y.tolist()):
+        r = (a @ a).sqrt()
+        w = torch.stack([2 / (len(c) - 1) * b / b.norm() * (1 if j != k else 1 - len(c)) for j, b in enumerate(c)]).sum(0)
+        rows.append(((w - (w @ a) * a / r ** 2) / r).tolist())
+    return rows"""}),
+        *wrong_number("scores", {
+            "sums": ("scores = 1.1, 2.2, 1.4", "sums"), "hidden_rest": ("scores = 1.1 / 4, 2.2 / 7, 1.4 / 3", "unknown, not 0"), "acting": ("scores = .55, 2.2 / 4, .7", "is known, and counts"),
+            "largest": ("scores = .6, .8, .8", "largest"), "turned": (AUS["scores"] + "\nscores = scores[::-1]", "order"), "hundred": (AUS["scores"] + "\nscores = [100 * v for v in scores]", "from 0 to 1"),
+            "facs": ("scores = .55, 2.2 / 5, 1.4 / 3", "facs1978"), "du": ("scores = .6, 1.7 / 3, .3", "du2014"), "winner": ("scores = 'anger'", "no three numbers"), "two": ("scores = .55, .47", "no three numbers"),
+            "hole": ("scores = .55, None, .47", "no three numbers"), "other_scores": ("scores = .5, .5, .5", "0.5, 0.5, 0.5"), "nans": ("scores = [float('nan')] * 3", "nan")}),
+        *wrong_number("number", {
+            "no_tie": ("pair, number = ('anger', 'disgust'), 4", "no tie"), "near_tie": ("pair, number = ('fear', 'sadness'), 20", "no tie"), "one": ("pair, number = 'fear', 20", "no pair"),
+            "same": ("pair, number = ('fear', 'fear'), 20", "no pair"), "rage": ("pair, number = ('fear', 'rage'), 20", "no pair"), "numbers": ("pair, number = (2, 5), 20", "no pair"),
+            "shared": (HALVES + "26", "both rows"), "neither": (HALVES + "25", "neither row"), "unknown": (HALVES + "99", "neither row"), "rarely": (HALVES + "7", "few"),
+            "brows": (HALVES + "'brows'", "no action unit"), "half_a_unit": (HALVES + "20.5", "no action unit"), "half": (HALVES + "None", "no answer"), "deleted_pair": ("number = 20", "no answer")}),
+        *wrong_number("left_out", {
+            "exchanged": (AUS["left_out"] + "\nleft_out = left_out[0], left_out[2], left_out[1]", "exchanged"), "afterwards": (other("left_out", ("good = (before >= 0) & (after < 0), before ==", "good = (before >= 0) & (after < 0), after ==")), "still had a class"),
+            "everybody": (other("left_out", ("gone & good, gone & ~good", "good, ~good & (before >= 0)")), "not all"), "kept": (other("left_out", ("(after < 0)", "(after >= 0)")), "keep a class"),
+            "exact": (other("left_out", ('estimates("train")', 'au["train"]')), "without an error"), "on_test": (other("left_out", ('"train"', '"test"')), "test faces"),
+            "facs_lead": (other("left_out", ('estimates("train")', 'estimates("train"), "facs1978"')), "facs1978"), "one_count": (AUS["left_out"] + "\nleft_out = left_out[0]", "no three numbers"),
+            "per_cent": (AUS["left_out"] + "\nleft_out = [100 * v / 560 for v in left_out]", "")}),
+        *wrong_number("percent", {
+            "by_test": (other("percent", ('"validation"', '"test"')), "chosen by the test faces"), "too_kind": (other("percent", ('"test"', '"validation"')), "too kind"), "share": (other("percent", ("100 * ", "")), "per cent"),
+            "by_train": (other("percent", ('"validation"', '"train"')), "training faces"), "mild": (other("percent", ("(\"validation\", .3)", "(\"validation\", .2)")), "measured worse"),
+            "off_grid": (AUS["percent"] + "\nleast = .77", "least 0.77"), "lowest": (AUS["percent"] + "\nleast = .1", "better on the validation faces"), "guessed": (AUS["percent"] + "\npercent = 12.", "12"),
+            "milder": (AUS["percent"] + '\npercent = 100 * share_right(classify(estimates("test"), least=least), "test")', "measured worse"), "half_told": (AUS["percent"] + "\nleast = None", "no answer"),
+            "worded": (AUS["percent"] + "\npercent = 'two thirds'", "no number"), "wordy": (AUS["percent"] + "\nleast = 'low'", "no number")}),
+        *wrong_function("gradient", FORCE, {
+            "printed": (f"{PULL}return g * (1 - u ** 2) / length", "Eq. 5 as it is printed"), "printed_square": (f"{PULL}return g * (1 - u ** 2) / length ** 2", "not squared"),
+            "square": (f"{PULL}return {TURN} ** 2", "once, not squared"), "no_length": (f"{PULL}return {TURN.removesuffix(' / length')}", "length of x is missing"), "direction": (f"{PULL}return g", "for the direction"),
+            "along": (f"{PULL}return g / length", "part along x"), "long_centers": (f"{PULL.replace('c / c.norm(dim=1, keepdim=True)', 'c')}return {TURN}", "not their lengths"),
+            "no_mean": (f"{PULL.replace('(len(c) - 1)', '1')}return {TURN}", "not their sum"), "of_all": (f"{PULL.replace('(len(c) - 1)', 'len(c)')}return {TURN}", "not C"),
+            "own_too": (f"{PULL.replace('(v.sum(0) - v[y])', 'v.sum(0)')}return {TURN}", "among the others"), "all_pull": (f"{PULL.replace('(v.sum(0) - v[y])', '(v[y] - v.sum(0))')}return {TURN}", "do not pull"),
+            "own_only": (f"{UNITS}g = -2 * v[y]\n    return {TURN}", "only the own class"), "no_two": (f"{PULL}return {TURN} / 2", "2 of the squares"), "uphill": (f"{PULL}return -{TURN}", "sign"),
+            "averaged": (f"{PULL}return {TURN} / len(x)", "divided by their number"), "added": (f"{PULL}return ({TURN}).sum(0)", "one row each"), "scalar": (f"{PULL}return ({TURN}).sum()", "one row each"),
+            "sideways_once": (f"{PULL}return {TURN} + x", "right angles"), "squared_only": (f"{PULL}return 3 * {TURN} / length", "a third as far"), "crowned": (f"{PULL}return {TURN} * c.norm()", "longer centroids"),
+            "ranked": (f"{PULL}return {TURN} * (1 + y[:, None])", "numbers for the classes"), "crowd": (f"{PULL}return {TURN} * len(x) ** .5", "other samples"), "quarter": (f"{PULL}return {TURN} / 4", "not as Eq. 3"),
+            "one_hot": (f"{UNITS}k = torch.nn.functional.one_hot(y).to(v.dtype)\n    g = 2 * ((1 - k) / (len(c) - 1) - k) @ v\n    return {TURN}", "class without a sample"),
+            "said": ("return 'sideways'", "one row each"), "lost": ("return x, y", "unreadable")}),
+    ]
+
+LABS["action_units"] = AUS, action_units
+
+
 # ---- judged in this process: for answers that do no harm
 
 class Here:
