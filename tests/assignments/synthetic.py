@@ -220,6 +220,69 @@ def adaptation():
             "still_pulls": ("return (nll + (nll.clamp(max=limit) - nll).detach()).mean()", "wrong gradient")}),
     ]
 
+MARGINS = {
+    "loss_by_hand": "loss_by_hand = math.log1p(math.exp(4 * math.cos(math.radians(60)) - 4 * math.cos(math.radians(50))))",
+    "largest_margin": "largest_margin = 1 - math.cos(math.radians(36))",
+    "cured": "cured = (64, .2)",
+    "strict": """def strict(cos, y, m):
+    own = cos.gather(1, y[:, None])
+    moved = own * math.cos(m) - (1 - own ** 2).clamp(min=1e-12).sqrt() * math.sin(m)
+    return cos.scatter(1, y[:, None], torch.where(own < -math.cos(m), own - m * math.sin(m), moved))""",
+    "back": "def back(g, x):\n    u = x / x.norm()\n    return (g - (g @ u) * u) / x.norm()",
+}
+STRICT, BACK = "def strict(cos, y, m):", "def back(g, x):"
+OWN_ONLY = "return torch.where(torch.nn.functional.one_hot(y, cos.shape[1]).bool(), %s, cos)"
+ANGLE = "cos.clamp(-1 + 1e-6, 1 - 1e-6).arccos()"
+FALLS = "torch.where(cos < -math.cos(m), cos - m * math.sin(m), %s)"
+def margins():
+    return common(MARGINS, "loss_by_hand", "strict") + [
+        Pupil("logits", answers={"loss_by_hand": "a = torch.deg2rad(torch.tensor([50., 60.]))\nloss_by_hand = -(4 * a.cos()).log_softmax(0)[0]", "cured": "cured = torch.tensor([4., .5])"}),
+        Pupil("library", answers={"loss_by_hand": "from fer_nb.angular_softmax import angular_logits\na = torch.deg2rad(torch.tensor([30., 0., 90.]))\nv = torch.stack([a.cos(), a.sin()], 1)\n"
+            "loss_by_hand = torch.nn.functional.cross_entropy(angular_logits(v[:1], v[1:], torch.tensor([0]), 4., math.pi / 9), torch.tensor([0])).item()"}),
+        Pupil("numpy", answers={"largest_margin": "import numpy as np\nlargest_margin = np.float32(1 - np.cos(np.pi / 5))", "cured": "import numpy as np\ncured = [np.int64(64), np.float32(.2)]"}),
+        Pupil("rounded", answers={"loss_by_hand": "loss_by_hand = .45", "largest_margin": "largest_margin = .191"}),
+        Pupil("arccos", answers={"strict": f"""{STRICT}
+    out, rows = cos.clone(), torch.arange(len(y))
+    angle = cos[rows, y].clamp(-1 + 1e-6, 1 - 1e-6).arccos()
+    out[rows, y] = (angle + m).clamp(max=math.pi).cos()
+    return out""", "back": f"{BACK}\n    return (torch.eye(len(x), dtype=x.dtype) - torch.outer(x, x) / (x @ x)) @ g / x.norm()"}),
+        Pupil("one_hot", answers={"strict": f"{STRICT}\n    angle = {ANGLE}\n    moved = torch.where(angle > math.pi - m, -1 - .1 * (angle + m - math.pi), (angle + m).cos())\n    {OWN_ONLY % 'moved'}",
+            "back": f"{BACK}\n    x = x.clone().requires_grad_()\n    return torch.autograd.grad((torch.nn.functional.normalize(x, dim=0) * g).sum(), x)[0]"}),
+        Pupil("loops", answers={"strict": f"""{STRICT}
+    rows = []
+    for c, k in zip(cos, y):
+        own = c[k].clamp(-1 + 1e-6, 1 - 1e-6)
+        moved = (own.arccos() + m).cos() if own > -math.cos(m) else own - m
+        rows.append(torch.stack([moved if j == k else c[j] for j in range(len(c))]))
+    return torch.stack(rows)""", "back": f"{BACK}\n    n = sum(v * v for v in x) ** .5\n    along = sum(a * b for a, b in zip(g, x)) / n ** 2\n    return torch.stack([(a - along * b) / n for a, b in zip(g, x)])"}),
+        *wrong_number("loss_by_hand", {
+            "in_use": ("loss_by_hand = math.log1p(math.exp(2 - 4 * math.cos(math.pi / 6)))", "in use"), "easier": ("loss_by_hand = .134", "easier than use"), "both_moved": ("loss_by_hand = .1425", "own class alone"),
+            "no_scale": ("loss_by_hand = .624", "multiplied by s"), "radians": ("loss_by_hand = math.log1p(math.exp(4 * math.cos(60) - 4 * math.cos(50)))", "not radians"),
+            "decimal": (MARGINS["loss_by_hand"] + "\nloss_by_hand /= math.log(10)", "natural logarithm"), "bits": (MARGINS["loss_by_hand"] + "\nloss_by_hand /= math.log(2)", "bits"),
+            "probability": (MARGINS["loss_by_hand"] + "\nloss_by_hand = math.exp(-loss_by_hand)", "probability"), "on_cosine": ("loss_by_hand = math.log1p(math.exp(2 - 4 * (math.cos(math.pi / 6) - math.pi / 9)))", "not on the cosine"),
+            "sign": (MARGINS["loss_by_hand"] + "\nloss_by_hand = -loss_by_hand", "sign"), "text": ("loss_by_hand = '0.45'", "no number"), "nan": ("loss_by_hand = float('nan')", "nan")}),
+        *wrong_number("largest_margin", {
+            "neighbor": ("largest_margin = math.cos(math.pi / 5)", "neighbor's cosine"), "angle": ("largest_margin = math.pi / 5", "is an angle"), "degrees": ("largest_margin = 36", "in degrees"),
+            "border": ("largest_margin = 1 - math.cos(math.pi / 10)", "not at the border"), "nine_gaps": ("largest_margin = 1 - math.cos(2 * math.pi / 9)", "ten gaps"),
+            "simplex": ("largest_margin = 10 / 9", "nine dimensions"), "race": ("largest_margin = .3", "0.3")}),
+        *wrong_number("cured", {
+            "the_same": ("cured = (64, .5)", "broken training itself"), "both": ("cured = (16, .2)", "both changed"), "none": ("cured = (64, 0)", "no margin"), "in_degrees": ("cured = (64, 28.6)", "no margin"),
+            "negative": ("cured = (-4, .5)", "no scale"), "infinite": ("cured = (float('inf'), .5)", "no scale"), "one_number": ("cured = .2", "no pair"), "words": ("cured = (64, '0.2')", "no pair"), "hardly": ("cured = (16, .5)", "s=16, m=0.5")}),
+        *wrong_function("strict", STRICT, {
+            "printed": (OWN_ONLY % f"({ANGLE} + m).cos()", "rises again"), "cosine": (OWN_ONLY % "cos - m", "not on the angle"), "minus": (OWN_ONLY % f"({ANGLE} - m).cos()", "easier than use"),
+            "twice_radians": (OWN_ONLY % f"({ANGLE} + math.radians(m)).cos()", "radians already"), "no_sine": (OWN_ONLY % "cos * math.cos(m)", "two terms"), "unmoved": ("return cos", "changes nothing"),
+            "everybody": (f"return ({ANGLE} + m).cos()", "other classes"), "columns": (f"out = cos.clone()\n    out[:, y] = ({ANGLE} + m).cos()[:, y]\n    return out", "classes of the others"),
+            "own_alone": ("return (cos.gather(1, y[:, None])[:, 0].clamp(-1 + 1e-6, 1 - 1e-6).arccos() + m).cos()", "all classes"), "scaled": (f"return 64 * torch.where(torch.nn.functional.one_hot(y, cos.shape[1]).bool(), ({ANGLE} + m).clamp(max=math.pi).cos(), cos)", ""),
+            "nan_ends": (OWN_ONLY % FALLS % "(cos.arccos() + m).cos()", "not finite at ±1"), "nan_root": (OWN_ONLY % FALLS % "cos * math.cos(m) - (1 - cos ** 2).sqrt() * math.sin(m)", "not finite at ±1"),
+            "in_place": (f"cos[torch.arange(len(y)), y] = ({ANGLE} + m).clamp(max=math.pi).cos()[torch.arange(len(y)), y]\n    return cos", "writes into"),
+            "detached": (OWN_ONLY % f"({ANGLE} + m).clamp(max=math.pi).cos().detach()", "wrong gradient")}),
+        *wrong_function("back", BACK, {
+            "misprint": ("return g * (1 - (x / x.norm()) ** 2) / x.norm()", "misprinted"), "only_divided": ("return g / x.norm()", "no length can change"), "as_it_was": ("return g", "nothing was done"),
+            "no_length": ("u = x / x.norm()\n    return g - (g @ u) * u", "the less it turns"), "too_often": ("return (g - (g @ x) * x / (x @ x)) / (x @ x)", "too often"), "uphill": ("u = x / x.norm()\n    return ((g @ u) * u - g) / x.norm()", "sign"),
+            "wrong_part": ("return (g @ x) * x / x.norm() ** 3", "cannot change the loss"), "no_unit": ("return (g - (g @ x) * x) / x.norm()", "along its direction"), "fewer": ("return ((g - (g @ x) * x / (x @ x)) / x.norm())[:2]", "something else"),
+            "flat": ("return 0 * g", "something else")}),
+    ]
+
 WILD = {
     "heads": "heads = (1, 0)",
     "recipe": "recipe = Recipe('center', lam=.03)",
@@ -249,7 +312,7 @@ def wild_mnist():
             "detached": ("return cross_entropy(-(x[:, None] - c.detach()).square().sum(2), y) / 2", "wrong gradient")}),
     ]
 
-LABS = {"real_digits": (DIGITS, real_digits), "adaptation": (FACES, adaptation), "wild_mnist": (WILD, wild_mnist)}
+LABS = {"margins": (MARGINS, margins), "real_digits": (DIGITS, real_digits), "adaptation": (FACES, adaptation), "wild_mnist": (WILD, wild_mnist)}
 
 def pupils(lab):
     "The pupils of a lab, and its right answers."
