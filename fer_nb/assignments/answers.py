@@ -65,6 +65,7 @@ def pack(
     if depth > _DEEPEST: return {"other": "a list too deep"}
     if isinstance(value, torch.Tensor): return _pack_tensor(value)
     if isinstance(value, np.ndarray): return _pack_array(value)
+    if isinstance(value, (set, frozenset)): value = list(value)
     if isinstance(value, (list, tuple)):
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {kind: [pack(v, depth + 1) for v in value[:100_000]]}

@@ -128,10 +128,17 @@ def judge_own_number(
     return verdict
 
 # %% ../../nbs/23_assignments/06_judging.ipynb #2aeb4d4e
+def _numbers(value: Any) -> torch.Tensor | None:
+    "Numbers, also of a list of rows that are arrays; None for anything else."
+    if isinstance(value, bool) or not isinstance(value, (int, float, list, tuple, torch.Tensor)):
+        return None
+    if isinstance(value, (list, tuple)):
+        value = [v.tolist() if isinstance(v, torch.Tensor) else v for v in value]
+    return torch.as_tensor(plain(value), dtype=torch.float64)
+
 def _close(a: Any, b: Any, tolerance: float) -> bool:
     "Whether two results are the same numbers."
-    a, b = (torch.as_tensor(plain(v), dtype=torch.float64) if isinstance(v, (int, float, list,
-            tuple, torch.Tensor)) and not isinstance(v, bool) else None for v in (a, b))
+    a, b = _numbers(a), _numbers(b)
     if a is None or b is None: return False
     if a.numel() == b.numel() == 1: a, b = a.reshape(()), b.reshape(())
     return a.shape == b.shape and torch.allclose(a, b, tolerance, tolerance, equal_nan=False)

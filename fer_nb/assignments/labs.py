@@ -179,6 +179,10 @@ def _literal(node: ast.stmt) -> bool:
     return True
 
 # %% ../../nbs/23_assignments/04_labs.ipynb #5b61c7eb
+def _lines(cell: dict) -> list[str]:
+    "Of its source, or of what stands for it in an assignment."
+    return cell["metadata"].get("nbgrader", {}).get("setting") or cell["source"].splitlines()
+
 def _statements(cells: Iterable[dict]) -> list[_Statement]:
     "Those of the cells that are no exercise."
     found: list[_Statement] = []
@@ -186,7 +190,7 @@ def _statements(cells: Iterable[dict]) -> list[_Statement]:
         tags = {t for c in cells[number:number + 2] for t in c["metadata"].get("tags", [])}
         if cell["cell_type"] != "code" or "solution" in tags: continue # an answer's cell, too
         lines = [line if line[:1] not in ("%", "!") and line[:2] != "#|" else ""
-                 for line in cell["source"].splitlines()]
+                 for line in _lines(cell)]
         for node in ast.parse("\n".join(lines)).body:
             if _tagged(cell, "checker") and not _literal(node): continue
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])

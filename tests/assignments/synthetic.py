@@ -191,6 +191,74 @@ def real_digits():
             "no_gradient": (f"{BY_HAND}float(((ca - cb) ** 2).sum()) / (4 * d ** 2)", "no gradient")}),
     ]
 
+PHOTOS = {
+    "undone": "undone = 'abg'",
+    "turn": "enlargement, turn = 16 / 50, -math.degrees(math.atan2(40, 30))",
+    "kept": "overlap, kept = 50 / 150, 'AC'",
+    "worst_class": """gone = best_scores(found["phone"]) < .99
+lost = tests["phone"].labels[gone].bincount(minlength=7)
+lost_faces, worst_class = int(gone.sum()), EMOTIONS[lost.argmax()]""",
+    "guessed_at_random": "counted_wrong, guessed_at_random = 54, 54 + 10 / 7",
+    "eye_matrix": """def eye_matrix(left, right, size=48):
+    dx, dy = right[0] - left[0], right[1] - left[1]
+    a, b = (size / 3 * v / (dx**2 + dy**2) for v in (dx, -dy))
+    return [[a, -b, size / 3 - a * left[0] + b * left[1]], [b, a, .4 * size - b * left[0] - a * left[1]]]""",
+}
+MATRIX = "def eye_matrix(left, right, size=48):"
+POLAR = """import cmath, math
+    def placed(m, point, mark):
+        t = mark - m * point
+        return [[m.real, -m.imag, t.real], [m.imag, m.real, t.imag]]
+    a, b, mark = complex(*left), complex(*right), complex(size / 3, .4 * size)
+    m = size / 3 / (b - a)
+    return """
+def photographs():
+    def counted(count, name="worst_class"): return f"{PHOTOS['worst_class']}\nlost_faces, worst_class = {count}, {name}"
+    return common(PHOTOS, "undone", "eye_matrix") + [
+        Pupil("numpy", answers={"turn": "import numpy as np\nenlargement, turn = np.float32(.32), np.degrees(np.arctan2(-40, 30))", "kept": "import numpy as np\noverlap, kept = np.float32(1 / 3), ['A', 'C']",
+                                "worst_class": "import numpy as np\n" + counted("np.int64(lost_faces)"), "eye_matrix": f"""import numpy as np\n{MATRIX}
+    d = np.subtract(right, left)
+    s, t = size / 3 / np.hypot(*d), -np.arctan2(d[1], d[0])
+    turn = s * np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+    return np.hstack([turn, (np.array([size / 3, .4 * size]) - turn @ left)[:, None]])"""}),
+        Pupil("solved", answers={"undone": "undone = ('g', 'a', 'b')", "turn": "enlargement, turn = torch.tensor(.32), torch.tensor([306.87])", "eye_matrix": f"""{MATRIX}
+    rows = torch.tensor([[x, -y, 1, 0] for x, y in (left, right)] + [[y, x, 0, 1] for x, y in (left, right)]).double()
+    a, b, x, y = torch.linalg.solve(rows, torch.tensor([size / 3, 2 * size / 3, .4 * size, .4 * size]).double())
+    return torch.stack([torch.stack([a, -b, x]), torch.stack([b, a, y])])"""}),
+        Pupil("rows", answers={"undone": "undone = {'a', 'b', 'g'}", "kept": "overlap, kept = .333, {'c', 'a'}", "eye_matrix": f"import numpy as np\n{MATRIX}\n    {POLAR}[np.array(row) for row in placed(m, a, mark)]"}),
+        Pupil("complex", answers={"undone": "undone = 'A, B, G'", "kept": "overlap, kept = .33, 'c, a'", "eye_matrix": f"{MATRIX}\n    {POLAR}placed(m, a, mark)"}),
+        Pupil("rounded", answers={"turn": "enlargement, turn = .32, -53", "guessed_at_random": "counted_wrong, guessed_at_random = 54., 55.4", "eye_matrix": f"{MATRIX}\n    {POLAR}[[round(v, 4) for v in row] for row in placed(m, a, mark)]"}),
+        Pupil("either", answers={"worst_class": counted("float(lost_faces)", "EMOTIONS[6 - lost.flip(0).argmax()].title()")}),
+        Pupil("loops", answers={"worst_class": "scores = [max((f.score for f in some), default=0) for some in found['phone']]\nlost = [int(k) for k, s in zip(tests['phone'].labels, scores) if s < .99]\n"
+                                               "lost_faces, worst_class = len(lost), EMOTIONS[max(range(7), key=lost.count)]"}),
+        *wrong_number("turn", {"back": ("enlargement, turn = 50 / 16, -53.13", "back to the photograph"), "across": ("enlargement, turn = 16 / 30, -53.13", "across only"), "areas": ("enlargement, turn = .32 ** 2, -53.13", "areas"),
+                               "clockwise": ("enlargement, turn = .32, 53.13", "twice as much"), "radians": ("enlargement, turn = .32, math.atan2(-40, 30)", "radians"), "other_axis": ("enlargement, turn = .32, -36.87", "other axis"),
+                               "headstand": ("enlargement, turn = .32, 126.87", "on its head"), "half_done": ("enlargement, turn = .32, None", "no answer"), "swapped": ("enlargement, turn = -53.13, .32", "-53.13"),
+                               "spins": ("enlargement, turn = .32, float('inf')", "turned so far"), "degrees_sign": ("enlargement, turn = .32, '-53°'", "no number")}),
+        *wrong_number("kept", {"half_of_a": ("overlap, kept = .5, 'AC'", "half of A"), "both_counted": ("overlap, kept = .25, 'AC'", "counts what both cover once"), "area": ("overlap, kept = 50, 'AC'", "an area"),
+                               "all_boxes": ("overlap, kept = 1 / 3, 'ABC'", "surer box"), "chain": ("overlap, kept = 1 / 3, 'A'", "C is not kept"), "least_sure": ("overlap, kept = 1 / 3, 'C'", "surer than A"),
+                               "unknown_box": ("overlap, kept = 1 / 3, 'AD'", "other letters"), "how_many": ("overlap, kept = 1 / 3, 2", "no letters")}),
+        *wrong_number("worst_class", {"left_over": (counted("140 - lost_faces"), "so many are left"), "at_seven": (counted("int((best_scores(found['phone']) < .7).sum())"), "0.7 already"),
+                                      "webcam": (counted("int((best_scores(found['webcam']) < .99).sum())"), "webcam"), "per_cent": (counted("100 * lost_faces / 140"), "per cent"), "beyond": (counted("lost_faces - 8"), "beyond 0.7"),
+                                      "fewest": (counted("lost_faces", "EMOTIONS[lost.argmin()]"), "fewest"), "not_most": (counted("lost_faces", "'surprise'"), "another class"), "its_number": (counted("lost_faces", "3"), "no name"),
+                                      "no_such": (counted("lost_faces", "'joy'"), "no class")}),
+        *wrong_number("undone", {"negative": ("undone = 'abdg'", "d) is not"), "curve": ("undone = 'abcg'", "c) is not"), "blur": ("undone = 'abeg'", "e) is not"), "ramp": ("undone = 'abfg'", "f) is not"), "one_less": ("undone = 'ab'", "one is missing"),
+                                 "all_of_them": ("undone = 'abcdefg'", "c) is not"), "none_of_them": ("undone = ''", "other letters"), "places": ("undone = [0, 1, 6]", "no letters")}),
+        *wrong_number("guessed_at_random", {"found_only": ("counted_wrong, guessed_at_random = 60, 61.43", "that were found"), "all_lost": ("counted_wrong, guessed_at_random = 50, 51.43", "only some"), "above_only": ("counted_wrong, guessed_at_random = 600 / 9, 68", "below the line"),
+                                            "share_of_one": ("counted_wrong, guessed_at_random = .54, .5543", "a share"), "no_luck": ("counted_wrong, guessed_at_random = 54, 54", "now and then"), "all_guessed": ("counted_wrong, guessed_at_random = 54, 54 + 100 / 7", "only the missed"),
+                                            "every_guess": ("counted_wrong, guessed_at_random = 54, 64", "not every guess"), "as_good": ("counted_wrong, guessed_at_random = 54, 60", "worse than the network"), "coin": ("counted_wrong, guessed_at_random = 54, 59", "seven classes"),
+                                            "on_top": ("counted_wrong, guessed_at_random = 54, 60 + 10 / 7", "not among the right")}),
+        *wrong_function("eye_matrix", MATRIX, {
+            "other_way": (f"{POLAR}placed(m.conjugate(), a, mark)", "the other way"), "upright": (f"{POLAR}placed(complex(abs(m)), a, mark)", "does not turn"), "as_large": (f"{POLAR}placed(m / abs(m), a, mark)", "does not enlarge"),
+            "enlarges": (f"{POLAR}placed(m / abs(m) ** 2, a, mark)", "should reduce"), "inverse": (f"{POLAR}placed(1 / m, mark, a)", "the way back"), "stays": (f"{POLAR}placed(m, 0, 0)", "does not move"),
+            "moves_first": (f"{POLAR}placed(m, a / m, mark)", "has brought it"), "half_high": (f"{POLAR}placed(m, a, complex(size / 3, size / 2))", "half of the height"), "third_high": (f"{POLAR}placed(m, a, complex(size / 3, size / 3))", "not from above"),
+            "exchanged": (f"{POLAR}placed(-m, b, mark)", "exchanged"), "middle": (f"{POLAR}placed(m, (a + b) / 2, mark)", "between the eyes"), "degrees": (f"{POLAR}placed(cmath.rect(abs(m), math.degrees(cmath.phase(m))), a, mark)", "radians"),
+            "one_size": (f"size = 48\n    {POLAR}placed(m, a, mark)", "forgets `size`"), "three_rows": (f"{POLAR}[*placed(m, a, mark), [0, 0, 1]]", "not three"), "y_first": (f"{POLAR}placed(m, a, mark)[::-1]", "first row"),
+            "quadrant": (f"{POLAR}placed(cmath.rect(abs(m), -math.atan((b - a).imag / ((b - a).real or 1e-9))), a, mark)", "upside down"),
+            "divides": (f"slope = (right[1] - left[1]) / (right[0] - left[0])\n    {POLAR}placed(m, a, mark)", "above the other"), "in_the_lab": (f"{POLAR}placed(m, a, mark) if size == 48 else None", "another size"),
+            "stretched": (f"{POLAR}[[1.2 * v for v in placed(m, a, mark)[0]], placed(m, a, mark)[1]]", "some inputs"), "no_table": (f"{POLAR}'matrix'", "")}),
+    ]
+
 FACES = {
     "share": "share = gain(next(n for n in names if n.startswith('UDAT:')), 'mixed', DIRECTIONS[0])[0]",
     "clamp": "clamp = math.log(2) / math.tanh(.5)",
@@ -312,7 +380,7 @@ def wild_mnist():
             "detached": ("return cross_entropy(-(x[:, None] - c.detach()).square().sum(2), y) / 2", "wrong gradient")}),
     ]
 
-LABS = {"margins": (MARGINS, margins), "real_digits": (DIGITS, real_digits), "adaptation": (FACES, adaptation), "wild_mnist": (WILD, wild_mnist)}
+LABS = {"margins": (MARGINS, margins), "photographs": (PHOTOS, photographs), "real_digits": (DIGITS, real_digits), "adaptation": (FACES, adaptation), "wild_mnist": (WILD, wild_mnist)}
 
 def pupils(lab):
     "The pupils of a lab, and its right answers."

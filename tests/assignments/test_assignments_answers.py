@@ -21,6 +21,8 @@ def test_what_is_kept():
     assert sent(torch.eye(3, requires_grad=True)).equal(torch.eye(3)) and sent(torch.ones(2, dtype=torch.bfloat16)).dtype == torch.float32
     assert np.isnan(sent(float("nan"))) and sent(torch.ones(0, 3)).shape == (0, 3)
 
+def test_sets_are_lists(): assert sorted(sent({"a", "b"})) == ["a", "b"] and sent(frozenset()) == [] and sent({len}) == [Other("a function")]
+
 def test_dataclasses_are_records():
     @dataclasses.dataclass
     class Pair:

@@ -36,7 +36,7 @@ def test_checkers_that_print_and_checkers_that_return(monkeypatch):
     "A wrong answer says what the checker says; nothing is no answer."
     test = checker_tests("adaptation")["clamp"]
     assert test(Here({"clamp": 1.5}, "clamp", "ada")).right and test(Here({"clamp": None}, "clamp", "ada")).mistake == "no answer"
-    assert test(Here({"clamp": 2}, "clamp", "ada")).says.startswith("not yet: after a tenth your limit is") and test(Here({"clamp": {1}}, "clamp", "ada")).mistake == "no data"
+    assert test(Here({"clamp": 2}, "clamp", "ada")).says.startswith("not yet: after a tenth your limit is") and test(Here({"clamp": object()}, "clamp", "ada")).mistake == "no data"
     assert callable(lab_names("adaptation")["gain"]) and "fit" not in lab_names("adaptation")
 
 def test_both():

@@ -42,6 +42,11 @@ def test_functions():
     assert function(lambda x: float(half(x))).mistake == "no gradient flows through it" and function(lambda x: half(x.detach()) + 0 * x.sum()).mistake == "wrong gradient"
     assert function(lambda x: half(x).detach().numpy()).mistake == "no gradient flows through it"
 
+def test_a_list_of_rows_is_a_table():
+    def judged(f): return judge_function(Here({"f": f}, "f", "ada"), lambda: torch.eye(2), [Input([])])
+    for rows in ([[1, 0], [0, 1]], [torch.tensor([1., 0.]), [0, 1]], (torch.eye(2)[0], torch.eye(2)[1]), torch.eye(2)): assert judged(lambda: rows).right
+    assert "some inputs" in judged(lambda: [torch.ones(2), torch.ones(2)]).says and not judge(lambda case: judged(lambda: [torch.ones(2), [1]]), None)[0].right
+
 def test_what_is_no_function():
     assert function(None) == NOTHING and function(lambda x: None) == NOTHING and function(3.).mistake == "no function"
     assert function(lambda: 0).mistake == "TypeError" and "some inputs" in function(lambda x: "text").says and "some inputs" in function(lambda x: x).says

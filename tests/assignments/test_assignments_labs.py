@@ -46,6 +46,11 @@ def test_the_last_definition_counts_and_locals_do_not():
     cells = [code("x = slow()"), code("x = 1\ny = [n for n in range(x)]\nn = 5"), code("def f(x): return x + y[0]")]
     assert needed(cells, {"f"}) == ["x = 1\ny = [n for n in range(x)]", "def f(x): return x + y[0]"]
 
+def test_what_is_slow_is_replaced():
+    slow = code("found = detect(photographs)\nshown = draw(found)")
+    slow["metadata"]["nbgrader"] = dict(setting=["rows = [1, 2]", "found = [r for r in rows]", "other = 3"])
+    assert needed([slow, code("def best(): return max(found)")], {"best"}) == ["rows = [1, 2]\nfound = [r for r in rows]", "def best(): return max(found)"]
+
 def test_seeds_come_along():
     cells = [code("import torch\ntorch.manual_seed(0)\ntorch.set_num_threads(3)\nx = torch.rand(3)")]
     assert needed(cells, {"x"}) == ["import torch\ntorch.manual_seed(0)\nx = torch.rand(3)"]
