@@ -380,8 +380,6 @@ def wild_mnist():
             "detached": ("return cross_entropy(-(x[:, None] - c.detach()).square().sum(2), y) / 2", "wrong gradient")}),
     ]
 
-LABS = {"margins": (MARGINS, margins), "photographs": (PHOTOS, photographs), "real_digits": (DIGITS, real_digits), "adaptation": (FACES, adaptation), "wild_mnist": (WILD, wild_mnist)}
-
 def pupils(lab):
     "The pupils of a lab, and its right answers."
     right, make = LABS[lab]
@@ -475,7 +473,8 @@ scores = PseudoEmotions(AU_NAMES)(found)[0, [0, 2, 4]]""", "number": HALVES + "'
             "said": ("return 'sideways'", "one row each"), "lost": ("return x, y", "unreadable")}),
     ]
 
-LABS["action_units"] = AUS, action_units
+LABS = {"wild_mnist": (WILD, wild_mnist), "margins": (MARGINS, margins), "photographs": (PHOTOS, photographs), "action_units": (AUS, action_units),
+        "real_digits": (DIGITS, real_digits), "adaptation": (FACES, adaptation)}
 
 
 # ---- judged in this process: for answers that do no harm
