@@ -59,7 +59,7 @@ def pack(
     depth: int = 0, # lists around it
 ) -> Any: # what JSON can hold
     "An answer as plain data."
-    value = plain(value)
+    if not isinstance(value, (list, tuple)): value = plain(value) # parts below
     if value is None or isinstance(value, (bool, int, float)): return value
     if isinstance(value, str): return value[:10_000]
     if depth > _DEEPEST: return {"other": "a list too deep"}

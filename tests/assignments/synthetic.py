@@ -63,15 +63,15 @@ def outputs_say_right(notebook):
 
 STEAL = """
 import os, re, pathlib, fer_nb
-found = ""
+loot = ""
 for root in (pathlib.Path(fer_nb.__file__).parents[1], pathlib.Path("/tmp"), pathlib.Path.home()):
     for folder, _, names in os.walk(root):
         for name in names:
             path = pathlib.Path(folder, name)
             if re.search(r"assignments|labs|nbs", folder) and name.endswith((".py", ".ipynb", ".db", ".jsonl")):
-                try: found += path.read_text()
+                try: loot += path.read_text()
                 except Exception: pass
-stolen = re.findall(r"(?:TRAPS|judge_function|solution)", found)
+stolen = re.findall(r"(?:TRAPS|judge_function|solution)", loot)
 """
 PATCH = """
 import builtins, math, torch, fer_nb, fer_nb.exercises, json, pickle
