@@ -415,7 +415,9 @@ def action_units():
         source = AUS[name]
         for old, new in changes: source = source.replace(old, new)
         return source
-    return common(AUS, "scores", "gradient") + [
+    usual = common(AUS, "scores", "gradient")
+    usual = [p._replace(wrong=("may", "scores")) if p.name == "patcher" else p for p in usual]  # its patch spoils its own lists, too
+    return usual + [
         Pupil("arrays", answers={"scores": f"import numpy as np\n{AUS['scores']}\nscores = np.array(scores, dtype=np.float32)", "number": "import numpy as np\npair, number = ['surprise', 'fear'], np.int64(4)",
                                  "left_out": AUS["left_out"] + "\nimport numpy as np\nleft_out = np.array(left_out)", "percent": AUS["percent"] + "\nimport numpy as np\nleast, percent = np.float32(least), np.array([percent])",
                                  "gradient": f"{FORCE}\n    {PULL}return ({TURN}).numpy()"}),
