@@ -472,7 +472,7 @@ scores = PseudoEmotions(AU_NAMES)(found)[0, [0, 2, 4]]""", "number": HALVES + "'
             "sideways_once": (f"{PULL}return {TURN} + x", "right angles"), "squared_only": (f"{PULL}return 3 * {TURN} / length", "a third as far"), "crowned": (f"{PULL}return {TURN} * c.norm()", "longer centroids"),
             "ranked": (f"{PULL}return {TURN} * (1 + y[:, None])", "numbers for the classes"), "crowd": (f"{PULL}return {TURN} * len(x) ** .5", "other samples"), "quarter": (f"{PULL}return {TURN} / 4", "not as Eq. 3"),
             "one_hot": (f"{UNITS}k = torch.nn.functional.one_hot(y).to(v.dtype)\n    g = 2 * ((1 - k) / (len(c) - 1) - k) @ v\n    return {TURN}", "class without a sample"),
-            "said": ("return 'sideways'", "one row each"), "lost": ("return x, y", "unreadable")}),
+            "said": ("return 'sideways'", "one row each"), "lost": ("return x, y", "TypeError")}),
     ]
 
 LABS = {"wild_mnist": (WILD, wild_mnist), "margins": (MARGINS, margins), "photographs": (PHOTOS, photographs), "action_units": (AUS, action_units),
