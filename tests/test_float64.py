@@ -16,6 +16,7 @@ def widened_on_a_device(text):
 def test_nothing_is_widened_where_it_lies():
     found = {}
     for path in sorted((ROOT/"fer_nb").rglob("*.py")):
+        if path.parent.name == "assignments": continue # the grader's process has no device
         calls = widened_on_a_device(path.read_text(encoding="utf-8"))
         name = path.relative_to(ROOT/"fer_nb").as_posix()
         if len(calls) > KNOWN.get(name, 0): found[name] = calls

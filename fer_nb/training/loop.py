@@ -126,7 +126,7 @@ def _default_accelerator(device: str) -> Accelerator:
     "The one for a device; accelerate keeps to the first that a process has used."
     from accelerate import Accelerator
     from accelerate.state import PartialState
-    used = str(PartialState._shared_state.get("device", device))
+    used = torch.device(PartialState._shared_state.get("device", device)).type # cpu:0, too
     need(device != "cpu" or used == "cpu", "FER_NB_DEVICE",
          f"{used}, which this process trains on already (restart the kernel to change it)", device)
     return Accelerator(cpu=device == "cpu")
