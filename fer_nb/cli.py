@@ -30,6 +30,12 @@ def _told(change: Change) -> str:
     told = f"{change.name}: yours is as it was, the corrected one is {change.written}"
     return "\n".join([told, *("    " + line for line in change.difference.splitlines())])
 
+def _need_extra(extra: str, *modules: str) -> None:
+    "What comes with an extra is installed."
+    missing = [m for m in modules if not find_spec(m)]
+    if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install '
+                                 f'"fer_nb[{extra}]"')
+
 def _open(command: list[str]) -> None:
     "JupyterLab until it is stopped, without its question about news over the playback bar."
     from jupyterlab.labapp import LabApp
@@ -49,8 +55,7 @@ def lab(
     update: bool = False, # bring what has been corrected since
 ) -> int: # exit status, when JupyterLab is stopped
     "Copy the course and open JupyterLab on the Wild-MNIST notebook"
-    missing = [m for m in ("jupyterlab", "anywidget", "ipywidgets") if not find_spec(m)]
-    if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install "fer_nb[lab]"')
+    _need_extra("lab", "jupyterlab", "anywidget", "ipywidgets")
     copied, kept = copy_course(folder, solutions)
     changes = update_course(folder, solutions) if update else []
     home = Path(folder).expanduser().resolve()
@@ -186,8 +191,7 @@ def assignment(
     **words: Any, # arguments of the function of `fer_nb.assignments` of that name
 ) -> int: # exit status; of "check" 1 if something is to be done
     "Assignments: make one of a lab, check a notebook, grade a class, report where it stands"
-    missing = [m for m in ("nbformat", "IPython") if not find_spec(m)]
-    if missing: raise ValueError(f'{", ".join(missing)} not installed: pip install "fer_nb[grade]"')
+    _need_extra("grade", "nbformat", "IPython")
     from fer_nb import assignments
     limits = {k: words.pop(k) for k in ("seconds", "megabytes") if k in words}
     if limits: words["limits"] = assignments.Limits(**limits)

@@ -12,6 +12,8 @@ from functools import update_wrapper
 from numbers import Real
 from typing import Any
 
+from .checks import need
+
 # %% auto #0
 __all__ = ['plain', 'checked', 'own_numbers', 'handed_in']
 
@@ -73,7 +75,7 @@ def own_numbers(
     Raises: ValueError for ranges that hold no number"""
     name, numbers = str(student).strip().lower(), []
     for n, (least, most) in enumerate(ranges):
-        if least > most: raise ValueError(f"ranges: expected (least, most), got ({least}, {most})")
+        need(least <= most, "ranges", "(least, most)", (least, most))
         mixed = hashlib.sha256(f"{name}/{n}".encode()).digest()
         numbers.append(least + int.from_bytes(mixed[:8], "big") % (most - least + 1))
     return numbers

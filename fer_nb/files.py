@@ -21,8 +21,8 @@ import fer_nb
 from .checks import file_path, instance, need, several
 
 # %% auto #0
-__all__ = ['data_file', 'drop_parts', 'whole_file', 'write_whole', 'append_line', 'read_lines',
-           'plain_cell', 'cell_text', 'write_csv', 'read_csv', 'make_folder']
+__all__ = ['data_file', 'static_text', 'drop_parts', 'whole_file', 'write_whole', 'append_line',
+           'read_lines', 'plain_cell', 'cell_text', 'write_csv', 'read_csv', 'make_folder']
 
 # %% ../nbs/00_ground/01_files.ipynb #fc96a27f
 def data_file(
@@ -37,6 +37,13 @@ def data_file(
     need(bool(found), "name", "a file of data_samples",
          f"{name!r}, sought at {places[0]} and {places[1]}")
     return found[0]
+
+# %% ../nbs/00_ground/01_files.ipynb #5a7e0002
+def static_text(
+    name: str, # file name, e.g. "theatre.js"
+) -> str:
+    "A text of `static`, where the pages' programs and styles are."
+    return (Path(fer_nb.__file__).parent/"static"/name).read_text(encoding="utf-8")
 
 # %% ../nbs/00_ground/01_files.ipynb #11c3e015
 try: import fcntl

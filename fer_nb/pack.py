@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import importlib.resources
 import json
 import os
 import re
@@ -16,16 +15,12 @@ from typing import Any
 
 from .checks import instance, need
 from .course import copy_course, course_folder
-from .files import make_folder, write_whole
+from .files import make_folder, static_text, write_whole
 
 # %% auto #0
 __all__ = ['slides_html', 'Movie', 'plan_folder', 'new_course']
 
 # %% ../nbs/20_pack.ipynb #355002bf
-def _static(name: str) -> str:
-    "A text that ships beside the page's scripts."
-    return (importlib.resources.files("fer_nb")/"static"/name).read_text(encoding="utf-8")
-
 def _title(notebook: dict) -> str:
     "The heading of its first cell."
     first = "".join(notebook["cells"][0]["source"]) if notebook["cells"] else ""
@@ -44,10 +39,10 @@ def slides_html(
     except ImportError: raise ValueError('nbconvert: expected it installed, got nothing: '
                                          'pip install "fer_nb[lab]"') from None
     import nbformat
-    deck = SlidesExporter(raw_template=_static("slides.html.j2"), exclude_input=True,
+    deck = SlidesExporter(raw_template=static_text("slides.html.j2"), exclude_input=True,
                           exclude_input_prompt=True, exclude_output_prompt=True)
-    parts = dict(title=_title(notebook), reveal_css=_static("reveal.css"),
-                 reveal_js=_static("reveal.js"), reveal_notes=_static("reveal_notes.js"))
+    parts = dict(title=_title(notebook), reveal_css=static_text("reveal.css"),
+                 reveal_js=static_text("reveal.js"), reveal_notes=static_text("reveal_notes.js"))
     made, _ = deck.from_notebook_node(nbformat.reads(json.dumps(notebook), 4), parts)
     return made
 

@@ -295,6 +295,10 @@ def photos(m):
                dict(size=32, margin=.1, landmarks=5, gray=False, min_size=40, workers=1, progress=False))
     yield Good("preprocess of a folder", pre.preprocess, dict(folder="no such", out="no such either"))
     yield Good("landmarks68", pre.landmarks68, dict(image=m.image, faces=[]))
+    yield Good("take_photographs", pre.take_photographs, dict(camera="phone", split="test", people=1, seed=0))
+    yield Good("prepare", pre.prepare, dict(images=m.image[None], found=[[]], way="box", size=32, margin=.1))
+    yield Good("shoot", pre.shoot, dict(person=4, emotion="fear", turn=5., size=.3, across=.1, light=20., exposure=1., camera="phone", company=False, side=32))
+    yield Good("desk_picture", pre.desk_picture, dict(image=m.image, threshold=.7, min_size=40))
     yield Good("steps_figure", pre.steps_figure, dict(image=m.image, size=32, margin=.1, min_size=20, threshold=.7))
 
 def folders(m):

@@ -150,7 +150,7 @@ def _keep(shell: Any, channel: socket.socket, leash: int, order: dict) -> None:
     except OSError: pass # nobody is left
 
 # %% ../../nbs/23_assignments/02_inside.ipynb #0e8ca45a
-_WARM = ("matplotlib_inline.backend_inline", "matplotlib.pyplot", "scipy.stats", "fer_nb.papers",
+_WARM = ("matplotlib_inline.backend_inline", "matplotlib.pyplot", "fer_nb.papers",
          "fer_nb.exercises", "fer_nb.tables", "fer_nb.adaptation", "fer_nb.embeddings")
 
 def _start(control: socket.socket, shell: Any) -> None:

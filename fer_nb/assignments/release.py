@@ -86,6 +86,10 @@ def programs_found() -> Generator[None]:
     try: yield
     finally: os.environ["PATH"] = before
 
+_SETTINGS = ( # of nbgrader
+    ("CourseDirectory", "course_id", "fer_nb"), ("ClearSolutions", "code_stub", {"python": ""}),
+    ("ClearSolutions", "text_stub", "*Your report here.*"))
+
 def nbgrader_of(
     course: Path, # a folder
 ) -> Any: # nbgrader's API
@@ -96,10 +100,8 @@ def nbgrader_of(
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
     config = Config()
+    for part, name, value in _SETTINGS: config[part][name] = value
     config.CourseDirectory.root = str(course)
-    config.CourseDirectory.course_id = "fer_nb"
-    config.ClearSolutions.code_stub = {"python": ""}
-    config.ClearSolutions.text_stub = "*Your report here.*"
     return NbGraderAPI(config=config)
 
 # %% ../../nbs/23_assignments/05_release.ipynb #9f491695
@@ -117,10 +119,7 @@ def nbgrader_does(
 
 _CONFIG = """# nbgrader's own commands work here, too, `nbgrader formgrader` for one.
 c = get_config()
-c.CourseDirectory.course_id = "fer_nb"
-c.ClearSolutions.code_stub = {"python": ""}
-c.ClearSolutions.text_stub = "*Your report here.*"
-"""
+""" + "".join(f"c.{part}.{name} = {value!r}\n" for part, name, value in _SETTINGS)
 
 def make(
     lab: str, # its name, for example "real_digits"

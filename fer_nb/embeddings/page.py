@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import html
-import importlib.resources
 import json
 import math
 import re
@@ -19,6 +18,7 @@ import numpy as np
 
 from ..checks import several, whole
 from .run import Run, _check_flat, snapshot
+from ..files import static_text
 
 # %% auto #0
 __all__ = ['SIDE', 'GRAYS', 'PAGE', 'BUDGET', 'SMALLER', 'pack', 'payload', 'to_page']
@@ -88,8 +88,7 @@ SMALLER = (*((bits, True) for bits in range(5)), (4, False)) # bits to drop, wit
 
 def _player(name: str = "theatre") -> str:
     "The player's program, safe inside a script element."
-    file = importlib.resources.files("fer_nb") / "static" / f"{name}.js"
-    return re.sub("<(/script|!--)", r"<\\\1", file.read_text(encoding="utf-8"), flags=re.IGNORECASE)
+    return re.sub("<(/script|!--)", r"<\\\1", static_text(f"{name}.js"), flags=re.IGNORECASE)
 
 def to_page(
     runs: Sequence[Run], # runs with 2-D frames, shown side by side

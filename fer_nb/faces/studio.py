@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +27,7 @@ from .head import ACTION_UNITS, AU_NAMES
 from .people import Identity
 from .scenes import DOMAINS, Scene
 from .settings import _LOOKS, Person, Settings, _check_face
+from ..files import static_text
 
 if TYPE_CHECKING: from numpy.typing import ArrayLike
 
@@ -316,7 +316,7 @@ def _widget() -> Any: # the class
 
     class Studio(_Settable, anywidget.AnyWidget):
         "A face with a slider per action; made by `studio`."
-        _esm = (files("fer_nb") / "static" / "studio.js").read_text(encoding="utf-8")
+        _esm = static_text("studio.js")
         au = traitlets.Any(help="intensities: 18 numbers, or two rows (the person's left and "
                                 "right) while the sides are apart.").tag(sync=True)
         domain = traitlets.Unicode(help="How the photograph is taken, a key of DOMAINS."

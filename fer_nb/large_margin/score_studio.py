@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from ..checks import instance, need, several
+from ..files import static_text
 from .pseudo_emotions import PseudoEmotions
 from ..plots import figure
 
@@ -137,7 +137,7 @@ def _score_widgets() -> tuple[type, type]:
 
     class Scores(anywidget.AnyWidget):
         "What the tables say; a view of `report`."
-        _esm = (files("fer_nb") / "static" / "scores.js").read_text(encoding="utf-8")
+        _esm = static_text("scores.js")
         report = traitlets.Dict().tag(sync=True)
 
     return Face, Scores

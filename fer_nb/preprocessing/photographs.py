@@ -8,12 +8,13 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from PIL import Image, ImageDraw
 
-from ..checks import choice, need, several, tensor, whole
+from ..checks import choice, instance, need, number, several, tensor, truth, whole
 from ..faces.camera import develop
 from ..faces.expressions import EMOTIONS, sample_au
 from ..faces.people import People, sample_identity
@@ -106,11 +107,11 @@ def take_photographs(
     Raises: ValueError for an unknown camera or split and for numbers that make no sense"""
     recipe = CAMERAS[choice("camera", camera, CAMERAS)]
     roster = Faces(recipe, split, SIDE, whole("people", people, 1, 40_000), seed=seed)
-    number = torch.arange(len(roster))
-    faces = torch.ones_like(number)
-    faces[number % 25 == 11] = 0
-    faces[number % 8 == 5] = 2
-    images = torch.cat([_taken(recipe, roster, part, faces) for part in number.split(CHUNK)])
+    every = torch.arange(len(roster))
+    faces = torch.ones_like(every)
+    faces[every % 25 == 11] = 0
+    faces[every % 8 == 5] = 2
+    images = torch.cat([_taken(recipe, roster, part, faces) for part in every.split(CHUNK)])
     return Photographs(images, roster.targets, roster.identities, faces)
 
 # %% ../../nbs/03_preprocessing/06_photographs.ipynb #d8f9dedd
@@ -128,7 +129,9 @@ def prepare(
     Raises: ValueError for an unknown way, or another number of photographs than of lists"""
     check_image(tensor("images", images, ("N", "C", "H", "W")), "images")
     choice("way", way, WAYS)
-    found = several("found", found)
+    number("margin", margin, -.25, 2)
+    found = [several("found", faces) for faces in several("found", found)]
+    for face in chain(*found): instance("found", face, Detection, "lists of Detections")
     need(len(found) == len(images), "found", f"{len(images)} lists of faces", len(found))
     if way == "whole": return rescale(images, size)
     height, width = images.shape[-2:]
@@ -152,7 +155,15 @@ def shoot(
     company: bool = False, # somebody beside
     side: int = 256, # of the photograph, in pixels
 ) -> torch.Tensor: # uint8 (1, 3, side, side)
-    "A photograph with a face where and as one wants it."
+    """A photograph with a face where and as one wants it.
+
+    Raises: ValueError for an unknown camera or emotion and for numbers that make no sense"""
+    choice("emotion", emotion, EMOTIONS)
+    truth("company", company)
+    for name, value, least, most in (
+            ("turn", turn, -360, 360), ("size", size, .02, 1), ("across", across, -.5, .5),
+            ("light", light, -180, 180), ("exposure", exposure, .01, 100)):
+        number(name, value, least, most)
     recipe, person = CAMERAS[choice("camera", camera, CAMERAS)], whole("person", person, 0)
     def taken(who, name, placed=None):
         scene = recipe.sample([person])
@@ -195,9 +206,12 @@ def desk_picture(
     threshold: float = .7, # score that the last network asks for
     min_size: int = 40, # side of the smallest face sought, in pixels
 ) -> Image.Image: # of PIL
-    "The photograph with the faces that are found, and what a network would be shown of it."
+    """The photograph with the faces that are found, and what a network would be shown of it.
+
+    Raises: ValueError for what is no picture, and see `detect`"""
     from PIL import ImageFont
     check_image(tensor("image", image, ("C", "H", "W")))
+    number("threshold", threshold, 0, 1)
     font = ImageFont.load_default(15)
     faces = detect(image, min_size, (min(.6, threshold), min(.7, threshold), threshold))
     large, small, gap, text = 400, 178, 12, 22

@@ -121,10 +121,11 @@ def parts(x, c): return x / x.norm(dim=1, keepdim=True), c / c.norm(dim=1, keepd
 
 def pull(u, v, y): return -2 * v[y] + 2 * (v.sum(0) - v[y]) / (len(v) - 1)
 
+def across(g, u, length): return (g - (g * u).sum(1, keepdim=True) * u) / length
+
 def right(x, y, c):
     u, v, length = parts(x, c)
-    g = pull(u, v, y)
-    return (g - (g * u).sum(1, keepdim=True) * u) / length
+    return across(pull(u, v, y), u, length)
 
 def printed(x, y, c):
     u, v, length = parts(x, c)
@@ -132,13 +133,11 @@ def printed(x, y, c):
 
 def unscaled(x, y, c): return right(x, y, c) * x.norm(dim=1, keepdim=True)
 def long_centers(x, y, c):
-    u, v, length = parts(x, c)
-    g = pull(u, c, y)
-    return (g - (g * u).sum(1, keepdim=True) * u) / length
+    u, _, length = parts(x, c)
+    return across(pull(u, c, y), u, length)
 def all_others(x, y, c):
     u, v, length = parts(x, c)
-    g = -2 * v[y] + 2 * (v.sum(0) - v[y])
-    return (g - (g * u).sum(1, keepdim=True) * u) / length
+    return across(-2 * v[y] + 2 * (v.sum(0) - v[y]), u, length)
 def raises(x, y, c): return x @ c
 
 @pytest.mark.parametrize("function", [right, lambda x, y, c: right(x, y, c).numpy(), lambda x, y, c: right(x.float(), y, c.float()), lambda x, y, c: right(x, y, c).tolist()])
