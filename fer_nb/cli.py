@@ -141,9 +141,14 @@ def reproduce(
     **options: Any, # seeds, scale, weights, jobs, part: see `fer_nb.reproduce.run`
 ) -> int: # exit status
     "The papers' tables: list them, show one, or run it on your data or on the embedded faces"
-    from fer_nb.reproduce import EXPERIMENTS, find, first_process, markdown, needs, run, show
+    from fer_nb.reproduce import (EXPERIMENTS, PROGRAMS, find, first_process, markdown, needs,
+                                  run, show)
     experiments = [find(name) for name in list(names) or list(EXPERIMENTS)]
-    if action == "list": print("\n".join(f"{e.name:16}{e.title}" for e in experiments))
+    if action == "list":
+        print("\n".join(f"{e.name:16}{e.title}" for e in experiments))
+        if not names:
+            print("\nTables the papers do not have, by programs of the repository:")
+            print("\n".join(f"python experiments/{n + '.py':17}{t}" for n, t in PROGRAMS.items()))
     elif action == "show": print("\n\n".join(show(e.name) for e in experiments))
     else:
         folders = dict(pair.partition("=")[::2] for pair in data)

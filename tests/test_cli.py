@@ -360,7 +360,8 @@ def test_doctor_on_a_run_without_frames(tmp_path, capsys):
 
 def test_reproduce_lists_and_shows(capsys):
     assert main(['reproduce', 'list']) == 0
-    assert '004-table-2' in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert '004-table-2' in text and 'python experiments/arena.py' in text
     assert main(['reproduce', 'show', '004-table-2', '001-table-1']) == 0
     text = capsys.readouterr().out
     assert '86.38' in text and '44.41' in text and 'trainings' in text

@@ -13,7 +13,7 @@ import shared
 import wild_map
 from fer_nb.files import read_csv
 from fer_nb.papers import label
-from fer_nb.reproduce import EXPERIMENTS
+from fer_nb.reproduce import EXPERIMENTS, PROGRAMS
 from shared import DATA, arguments, complete, gray, key
 
 JOBS = [dict(name=name, size=size) for name in "ab" for size in (1, 2.5)]
@@ -126,3 +126,9 @@ def test_a_second_table_in_the_same_file_goes_on_too(tmp_path):
     with pytest.raises(KeyboardInterrupt): both()
     made.append(None)
     assert len(both()) == 5 and made == [("search", 0), ("search", 1), ("report", 0), None, ("report", 1), ("report", 2)]
+
+
+def test_every_program_is_listed():
+    "By `fer_nb reproduce list`; papers.py makes the tables that stand above them there."
+    programs = {path.stem for path in Path(shared.__file__).parent.glob("*.py")}
+    assert {*PROGRAMS, "papers", "shared"} == programs
