@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from .adjustment import PlainLoss, read_table
 from ..centers.loss import _widened
 from ..checks import need, number, whole
 from ..directions import _unit
+from ..runtime import learning, processes, sum_over_processes
 from ..targets import ClassWords, Targets, read_targets
 
 if TYPE_CHECKING:
@@ -79,11 +80,39 @@ def supcon_loss(
     values, targets = _supcon(x, targets, number("temperature", temperature, above=0))
     return targets.reduce(values, reduction)
 
+# %% ../../nbs/17_arena/03_contrastive.ipynb #4a79496b
+def _meets_all(
+    loss: PlainLoss,
+) -> bool:
+    "Whether a loss is to see the samples of all processes."
+    return loss.reduction == "mean" and learning(loss) and processes(loss.process_group) > 1
+
+def _crowd(
+    x: torch.Tensor, # embeddings of this process (b, d)
+    targets: Targets, # what its labels say
+    group: Any, # process group; None: all
+) -> tuple[torch.Tensor, Targets]: # of all processes (B, d)
+    "The whole batch, for a gradient that will be divided by the number of processes."
+    n, me = processes(group), torch.distributed.get_rank(group)
+    sizes = torch.zeros(n, dtype=torch.int64, device=x.device)
+    sizes[me] = len(x)
+    sizes = sum_over_processes(sizes, group=group)[0].tolist()
+    B, begin = sum(sizes), sum(sizes[:me])
+    own = slice(begin, begin + len(x))
+    every, w, y = x.new_zeros(B, x.shape[1]), targets.w.new_zeros(B), targets.y.new_zeros(B)
+    every[own], w[own], y[own] = x.detach(), targets.w, targets.y
+    every, w = sum_over_processes(every, w, group=group)
+    y, = sum_over_processes(y, group=group)
+    loud = x + (n - 1) * (x - x.detach()) # the same values, n times the gradient
+    every = torch.cat([every[:begin], loud, every[own.stop:]])
+    return every, replace(targets, y=y, w=w, count=w.sum())
+
 # %% ../../nbs/17_arena/03_contrastive.ipynb #21e71141
 class SupConLoss(PlainLoss):
     """Supervised contrastive loss of the embeddings of a batch.
 
-    Each process contrasts its own share of the batch.
+    Processes that train together contrast the whole batch; unless the reduction is "mean",
+    each its own share.
 
     Args:
         num_classes: K
@@ -104,7 +133,9 @@ class SupConLoss(PlainLoss):
 
     def extra_repr(self): return f"{self.num_classes}, temperature={self.temperature}"
 
-    def each(self, x: torch.Tensor, targets: Targets): return _supcon(x, targets, self.temperature)
+    def each(self, x: torch.Tensor, targets: Targets):
+        if _meets_all(self): x, targets = _crowd(x, targets, self.process_group)
+        return _supcon(x, targets, self.temperature)
 
 # %% ../../nbs/17_arena/03_contrastive.ipynb #85c9b711
 def _balanced(
@@ -147,6 +178,9 @@ def balanced_contrastive_loss(
 class BalancedContrastiveLoss(PlainLoss):
     """Balanced contrastive loss with a learned prototype per class.
 
+    Processes that train together contrast the whole batch; unless the reduction is "mean",
+    each its own share.
+
     Args:
         num_classes: K
         feat_dim: d, the embedding's length
@@ -175,5 +209,6 @@ class BalancedContrastiveLoss(PlainLoss):
     def extra_repr(self): return f"{self.num_classes}, temperature={self.temperature}"
 
     def each(self, x: torch.Tensor, targets: Targets):
+        if _meets_all(self): x, targets = _crowd(x, targets, self.process_group)
         x, c = _widened(x, self.prototypes, "prototypes", "embeddings of dimension")
         return _balanced(x, targets, c, self.temperature), targets

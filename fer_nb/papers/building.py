@@ -101,7 +101,8 @@ def _instead(r: Recipe, K: int) -> Objective | None:
     "The objective of a loss that takes softmax's place"
     counts = wild_counts(r.profile, r.majority, K)
     made = {"adjusted": lambda: LogitAdjustedLoss(counts, r.tau),
-            "weighted": lambda: torch.nn.CrossEntropyLoss(class_balanced_weights(counts, r.beta)),
+            "weighted": lambda: LogitAdjustedLoss(
+                counts, 0., weight=class_balanced_weights(counts, r.beta)),
             "focal": lambda: FocalLoss(K, r.gamma), "ldam": lambda: _ldam(r, counts),
             "cosface": lambda: CosFaceLoss(K, r.s, r.m),
             "etf": lambda: DotRegressionLoss(K, r.feat_dim)}

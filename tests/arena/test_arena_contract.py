@@ -219,20 +219,26 @@ def test_a_plain_loop_lowers_the_loss(loss):
     assert losses[-1] < .85 * losses[0] and min(losses) >= 0
 
 def share(rank, name, cut):
-    "The loss of a process's share of the batch, in training and in use."
+    "The loss of a process's share of the batch in training, the gradients DDP would make of it, and the loss in use."
     x, y = PLAIN[name].batch()
-    part = slice(0, cut) if rank == 0 else slice(cut, None)
+    x, part = x.requires_grad_(), slice(0, cut) if rank == 0 else slice(cut, None)
     criterion = PLAIN[name].module().double()
-    return criterion(x[part], y[part]).detach(), criterion.eval()(x[part], y[part]).detach()
+    value = criterion(x[part], y[part])
+    value.backward()
+    pushes = [p.grad / 2 for p in (x, *criterion.parameters())]
+    return value.detach(), pushes, criterion.eval()(x[part], y[part]).detach()
 
-@pytest.mark.parametrize("name", [name for name, loss in PLAIN.items() if loss.alone])
-def test_two_unequal_shares_average_to_the_whole(ddp, name):
+@pytest.mark.parametrize("name", PLAIN)
+def test_two_unequal_shares_make_the_whole(ddp, name):
     x, y = PLAIN[name].batch()
-    whole = PLAIN[name].module().double()(x, y)
+    criterion, x = PLAIN[name].module().double(), x.requires_grad_()
+    whole = criterion(x, y)
+    whole.backward()
     for cut in (3, 0):
         first, second = ddp(share, name, cut)
-        assert_close((first[0] + second[0]) / 2, whole)
-        assert_close(second[1], PLAIN[name].module().double()(x[cut:], y[cut:]))
+        assert_close((first[0] + second[0]) / 2, whole.detach())
+        for a, b, p in zip(first[1], second[1], (x, *criterion.parameters()), strict=True): assert_close(a + b, p.grad)
+        assert_close(second[2], PLAIN[name].module().double()(x[cut:], y[cut:]).detach())
 
 
 # ---- bad input
