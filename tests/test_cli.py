@@ -154,6 +154,7 @@ def get(url):
     except urllib.error.HTTPError as e: return e.code, '', url
     except OSError: return None, '', url
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != 'posix', reason='signals')
 def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
     env = {**os.environ, 'JUPYTER_RUNTIME_DIR': str(tmp_path/'runtime'), 'JUPYTER_CONFIG_DIR': str(tmp_path/'config'), 'IPYTHONDIR': str(tmp_path/'ipython'),

@@ -116,6 +116,7 @@ def test_the_littlest_jupyterhub_knows_every_key():
 
 LAZY = "matplotlib scipy sklearn plotly torchvision pandas umap IPython.core.pylabtools".split()
 
+@pytest.mark.slow
 def test_the_race_does_not_load_what_it_does_not_draw():
     "Every one of these is tens of megabytes in every student's kernel"
     code = f"import sys\nfrom fer_nb.papers import Recipe, recording, wild_race\nimport fer_nb.widgets\nnext(recording(Recipe('dda')))\nprint([name for name in {LAZY} if name in sys.modules])"

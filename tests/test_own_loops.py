@@ -175,6 +175,7 @@ def test_accelerate_with_two_processes(ddp):
     same(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not find_spec('lightning'), reason='needs lightning')  # which takes its time where nobody needs it
 def test_lightning_with_two_processes(ddp, tmp_path):
     first, second = ddp(lightened, str(tmp_path))

@@ -39,6 +39,7 @@ def names(folder, suffix=''):
     paths = [p for p in (ROOT/folder).rglob(f'*{suffix}') if p.is_file() and not {'__pycache__', '.ipynb_checkpoints'} & set(p.parts)]
     return {p.relative_to(ROOT/folder).as_posix() for p in paths}
 
+@pytest.mark.slow
 def test_wheel_holds_everything_a_course_needs(wheel):
     with zipfile.ZipFile(wheel[0]) as z: files = set(z.namelist())
     inside = lambda folder: {f.removeprefix(folder) for f in files if f.startswith(folder)}
@@ -78,6 +79,7 @@ def test_every_dependency_has_a_floor():
     wanted = requirements()
     assert len(wanted) > 10 and not [r.name for r in wanted if floor(r) is None]
 
+@pytest.mark.slow
 def test_unpacked_wheel_works_elsewhere(wheel, tmp_path):
     done = python(f'''
 from pathlib import Path

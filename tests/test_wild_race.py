@@ -38,6 +38,7 @@ def test_a_knob_is_shown_where_it_changes_something():
         for loss in LOSSES: assert (made(loss) != made(loss, **{name: value})) == (loss in used), (name, loss)
 
 
+@pytest.mark.slow
 def test_copied_code_trains_the_same_again_bit_for_bit():
     stage = wild_race(['softmax', 'dda'], epochs=2, lam=.7, seed=3)
     try:

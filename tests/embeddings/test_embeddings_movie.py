@@ -7,6 +7,7 @@ from fer_nb import embeddings as E
 from fer_nb.embeddings import Run
 from recorded_parts import walk
 
+@pytest.mark.slow
 def test_gif_plays_all_frames_and_marks_minorities(tmp_path):
     from PIL import Image
     a, b = walk(n=500, f=60, k=10, minority=[7, 8]), walk(n=500, f=30, k=10, seed=3, minority=[7, 8], name="Ω β")

@@ -45,8 +45,11 @@ def test_tsne_keeps_clusters_and_is_deterministic():
     assert all(np.linalg.norm(a[y == k].mean(0) - b[y == k].mean(0)) < apart / 2 for k in (0, 1))   # the film does not flip
 
 UMAP = """
+from functools import partial
 import numpy as np
+import umap
 from fer_nb import embeddings as E
+umap.UMAP, umap.AlignedUMAP = partial(umap.UMAP, n_epochs=40), partial(umap.AlignedUMAP, n_epochs=20) # few points settle soon
 rng, y = np.random.default_rng(0), np.arange(12) % 3
 run = E.Run(y)
 for i in range(2): run.add(i, rng.normal(size=(12, 5)) + 20 * np.eye(5)[y], y, centers=20 * np.eye(5)[:3])

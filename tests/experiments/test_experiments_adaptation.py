@@ -17,6 +17,7 @@ SHIPPED = read_csv(ROOT/"data_samples/adaptation.csv")
 
 # ---- the machine
 
+@pytest.mark.slow
 def test_the_smallest_cell_trains_and_an_interruption_loses_nothing(tmp_path):
     out, (source, target), trained = tmp_path/"a.csv", A.DIRECTIONS[0], []
     jobs = [dict(part="search", source=source, target=target, **change, seed=7, steps=1) for change in (A.setting("source"), A.setting("AdaBN"), A.setting("UDAT-AS + margin", .01))]

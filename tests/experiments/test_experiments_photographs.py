@@ -37,6 +37,7 @@ def test_scores_by_hand():
     y, found = torch.tensor([0, 1, 0, 3, 0]), torch.tensor([True, True, True, False, False])
     assert room.scores(Known(), x, y, found) == pytest.approx({"all": 3 / 5, "found": 2 / 3, "strict": 2 / 5})
 
+@pytest.mark.slow
 def test_one_training_gives_a_row_for_every_camera_and_way():
     rows = room.cell(dict(camera="phone", way="aligned", values="gray", seed=0, people=1, epochs=1))
     assert [(r["test_camera"], r["test_way"]) for r in rows] == [(camera, way) for camera in CAMERAS for way in WAYS] and set(rows[0]) == set(room.FIELDS)

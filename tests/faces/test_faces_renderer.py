@@ -116,6 +116,7 @@ def test_no_faces_no_pictures(renderer):
     assert renderer(torch.zeros(0, 18), sample_identity([0])[:0], scene_of()[:0]).shape == (0, 3, 64, 64)
 
 
+@pytest.mark.slow
 def test_pixel_gradients_against_finite_differences():
     """A random linear functional of the picture: its gradient by muscles, pose, scale, position, age and shape against central differences of pictures taken with 6 × 6 points per pixel.
     The picture itself jumps, so single derivatives agree to some percent, and directions closely."""
@@ -150,6 +151,7 @@ def test_distance_by_hand():
     assert_close(picture_distance(a, a + 1), torch.tensor([math.sqrt(64 + 4 * 16 + 4 * 4 + 4 * 1)]))
 
 
+@pytest.mark.slow
 def test_expressions_are_recovered(renderer):
     "From a neutral guess, identity and scene known; the reference is a correlation of 0.65 by a renderer whose gradient ends at edges."
     people, how = sample_identity(range(60, 64)), scene_of(4, first=60)
@@ -161,6 +163,7 @@ def test_expressions_are_recovered(renderer):
     assert (found - truth).abs().mean() < .5 * truth.abs().mean()
 
 
+@pytest.mark.slow
 def test_pose_is_recovered(renderer):
     people, how = sample_identity(range(3)), replace(scene_of(3), pose=.6 * numbers(3, 3) - .3)
     with torch.no_grad(): target = renderer(torch.zeros(3, 18), people, how)

@@ -251,6 +251,7 @@ def test_studio_shows_a_picture_where_there_are_no_widgets(page, monkeypatch):
 
 
 # ---------------------------------------------------------------- without the lab's packages
+@pytest.mark.slow
 def test_everything_but_the_studio_works_without_the_lab_extra(tmp_path):
     code = """
 import sys

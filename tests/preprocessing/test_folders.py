@@ -111,6 +111,7 @@ KILLED = STUCK.format(room="fer_nb.preprocessing.folders", name="_do_file", call
 room.preprocess(sys.argv[1], sys.argv[2], size=64, workers=1, progress=False)
 """
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_killed_and_started_again(whole, tmp_path):
     folder, reference, counts, *_ = whole

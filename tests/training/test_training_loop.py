@@ -309,6 +309,7 @@ def test_fit_refuses_accumulation():
 
 # ---------------------------------------------------------------- several processes, half the bits
 
+@pytest.mark.slow
 def test_two_processes_equal_one(ddp, tmp_path):
     (a, b), one = ddp(ddp_check, str(tmp_path / "two")), ddp_check(0, str(tmp_path / "one"))
     assert one["steps"] == a["steps"] == b["steps"] == 6
