@@ -87,7 +87,8 @@ _ABOUT = { # title and note of every experiment; its name begins with the paper'
     "004-table-1": ("Similarities",
         "By the true centers; the paper does not say which pictures (the held-out ones here). "
         "Figure 3 draws these features."),
-    "004-table-2": ("Basic and compound", "Figures 5 and 6 draw the confusion matrices."),
+    "004-table-2": ("Basic and compound",
+        "Figures 5 and 6 draw the confusion matrices."),
     "004-table-3": ("Other databases", ""),
     "004-figure-4": ("λ", ""),
     "004-features": ("Length of the feature", "")}
