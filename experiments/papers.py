@@ -36,10 +36,13 @@ def main(argv=None):
     there = finished(lines)
     for key, row in known(old).items() if old else ():
         if key not in there: append_line(lines, {"key": key, **row})
-    rows = [{"experiment": name} | cell for name in EXPERIMENTS
-            for cell in run(name, seeds=seeds_of(name, args.seeds), scale="lab", out=args.work, jobs=args.jobs)]
-    # a row without a new seed stays as it is: `each` holds four digits
-    write_csv(args.out, [next((a for a in old[n:n + 1] if a["each"] == row["each"]), row) for n, row in enumerate(rows)])
+    held = {name: [row for row in old if row["experiment"] == name] for name in EXPERIMENTS}
+    for name in EXPERIMENTS: # the CSV after each of them: whoever interrupts keeps what is finished
+        cells = run(name, seeds=seeds_of(name, args.seeds), scale="lab", out=args.work, jobs=args.jobs)
+        rows, before = [{"experiment": name} | cell for cell in cells], held[name]
+        # a row without a new seed stays as it is: `each` holds four digits
+        held[name] = [next((a for a in before[n:n + 1] if a["each"] == row["each"]), row) for n, row in enumerate(rows)]
+        if old or name == list(EXPERIMENTS)[-1]: write_csv(args.out, [row for name in EXPERIMENTS for row in held[name]])
 
 
 if __name__ == "__main__": main()

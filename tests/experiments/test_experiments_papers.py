@@ -39,6 +39,15 @@ def test_one_seed_more_trains_that_seed_alone(trained, tmp_path):
     assert {(r["experiment"] in ("001-sweep", "003-table-1"), int(r["diverged"])) for r in made} == {(True, 0), (False, 1)}
     assert all(len(r["each"].split()) == papers.seeds_of(r["experiment"], papers.SEEDS + 1) for r in made)
 
+def test_an_interruption_keeps_the_tables_that_are_finished(trained, monkeypatch, tmp_path):
+    def run(name, **settings):
+        if name == "000-table-3": raise KeyboardInterrupt
+        return runner.run(name, **settings)
+    monkeypatch.setattr(papers, "run", run)
+    with pytest.raises(KeyboardInterrupt): again(tmp_path, papers.SEEDS + 1)
+    made = {r["experiment"]: r for r in read_csv(tmp_path/"again.csv")}
+    assert list(made) == list(EXPERIMENTS) and {name for name, r in made.items() if int(r["diverged"])} == {"000-table-1", "000-table-2"}
+
 def test_a_table_of_other_rows_is_refused():
     rows = read_csv(papers.RESULTS)
     with pytest.raises(AssertionError): papers.known([*rows[1:], rows[0]])
