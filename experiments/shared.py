@@ -1,4 +1,4 @@
-"""What the experiments share: rows of a CSV that are not made twice, a small network and gray pictures.
+"""What the experiments share: rows of a CSV that are not made twice, two small networks and gray pictures.
 
 Every experiment here fills a table of `data_samples/`, which notebooks and labs read. Numbers belong to the network that made them: the small ones
 here and in the experiments stay as they are, though `fer_nb.backbones.LabCNN` is another of their kind.
@@ -73,6 +73,18 @@ class SmallCNN(nn.Module):
 
     def forward(self, images):
         x = self.embed(self.features(images)).relu()
+        return Output(x, self.classifier(x))
+
+
+class Flat(nn.Module):
+    "196 pixels to 100, to 100, to an embedding of d numbers; on top a classifier, made after them."
+    def __init__(self, d, make):
+        super().__init__()
+        self.embed = nn.Sequential(nn.Flatten(), nn.Linear(196, 100), nn.PReLU(100), nn.Linear(100, 100), nn.PReLU(100), nn.Linear(100, d))
+        self.classifier = make()
+
+    def forward(self, images):
+        x = self.embed(images)
         return Output(x, self.classifier(x))
 
 
