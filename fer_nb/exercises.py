@@ -41,6 +41,7 @@ def _stumbled(
         if code in codes:
             number = line - code.co_firstlineno + 1
             return f"not yet: {code.co_name} stops in its line {number} with {words}"
+    if "NoneType" in words: return "not yet: the answer is None, or a function that returns None"
     return f"not yet: the check can do nothing with this answer ({words})"
 
 # %% ../nbs/00_ground/08_exercises.ipynb #2de8fd07

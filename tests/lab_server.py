@@ -18,6 +18,11 @@ PATIENCE = 300  # seconds to wait for what must come
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 THEATRE = "document.querySelector('.fnb').theatre"  # the first theatre of the page: state(), goto(i), play(), pause(), painted
 STUDIO = "document.querySelector('.fst').studio"     # the first AU studio of the page: state(), desk
+ENDED = """() => {
+    const { run } = window, { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+    run.idle = kernel.status === "idle" ? run.idle + 1 : 0;                                // looks, one a second
+    return run.ended || run.idle > 60;
+}"""
 NOISE = (  # console errors of JupyterLab itself, without a word about us
     "favicon",
     "Failed to load resource: the server responded with a status of 404",   # workspace and settings files that do not exist yet
@@ -98,6 +103,25 @@ class Server:
         "Run → Run All Cells, as a reader would."
         page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
         page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
+
+    def start_all(self, page):
+        "Run All Cells; `finished` waits for the last of them."
+        page.evaluate("""() => {
+            const run = window.run = { idle: 0 };
+            window.jupyterapp.commands.execute("notebook:run-all-cells").then(() => { run.ended = true; });
+        }""")
+
+    def finished(self, page):
+        "The notebook as it is saved when its last cell has run, or one has failed; once more if the kernel stood still (test_notebooks.py says why)."
+        page.wait_for_function(ENDED, timeout=0, polling=1000)
+        if not page.evaluate("window.run.ended"):
+            page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+            self.wait_idle(page)
+            self.start_all(page)
+            page.wait_for_function(ENDED, timeout=0, polling=1000)
+        self.save(page)
+        path = page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
+        return nbformat.read(self.folder / path.removeprefix(self.prefix), 4)
 
     def run_cell(self, page, source):
         "Add a cell at the end, run it, and return the text it prints."

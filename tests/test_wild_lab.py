@@ -1,4 +1,4 @@
-"The course as a student meets it: copied out of the package, opened in a real JupyterLab, one key or Run All."
+"The course as a student meets it: copied out of the package, opened in a real JupyterLab, one key. Run All is in test_labs_browser.py."
 import pytest
 
 from lab_server import THEATRE, chromium
@@ -7,7 +7,6 @@ from fer_nb.course import copy_course
 pytestmark = pytest.mark.browser
 IN_SIGHT = """selector => { const e = document.querySelector(selector)?.getBoundingClientRect(), w = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
     return e && e.top >= w.top - 1 && e.bottom <= w.bottom + 1; }"""
-FAILED = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error'], .jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +45,3 @@ def test_one_key_starts_a_race_in_sight(course):
     assert course.errors == []
     page.close()
     course.end_kernels()
-
-
-def test_run_all_keeps_the_race_in_sight(course):
-    page = course.open_notebook(course.browser, "labs/wild_mnist.ipynb", 1280, 800)
-    course.run_all(page)
-    page.locator(".fnb-dock").wait_for()                                           # Run All leads to the last cell: the race goes on in the corner
-    page.wait_for_function(IN_SIGHT, arg=".fnb-dock canvas")
-    n = page.evaluate("() => document.querySelectorAll('.fnb-dock canvas').length")
-    page.locator(".jp-OutputArea-output .fnb").first.wait_for(state="attached")
-    page.wait_for_function("() => { const all = [...document.querySelectorAll('.fnb')]; return all.length && all.some(f => f.theatre.state().distinct > 2); }")
-    course.wait_idle(page)
-    assert n == 3 and page.locator(FAILED).count() == 0 and course.errors == []
-    page.close()

@@ -5,6 +5,7 @@
 # %% ../../nbs/14_grl/02_doctor.ipynb #363727c7
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,9 @@ class Diagnosis(list):
     def __repr__(self):
         none = "No finding: the domain loss reaches the features, reversed, " \
             "and everything is finite."
-        lines = [f"{mark} {f.name}\n    measured: {f.measured}\n    try:      {f.advice}"
+        def part(name, text): return textwrap.fill(f"    {name:9} {text}", 100,
+                                                   subsequent_indent=" " * 14)
+        lines = [f"{mark} {f.name}\n{part('measured:', f.measured)}\n{part('try:', f.advice)}"
                  for mark, found in (("●", self), ("○", self.notes)) for f in found]
         return "\n".join(lines if self else [none, *lines])
 

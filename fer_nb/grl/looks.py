@@ -86,7 +86,7 @@ def _curves(seen: list[Moment]) -> list[list[tuple[list[float], str, str]]]:
              ([m.source for m in seen], "--", "accuracy, source"),
              ([m.target for m in seen], "-", "accuracy, target")],
             [(of("clamped"), "-", "share above the limit"),
-             (of("accuracy"), "--", "detective right")],
+             (of("accuracy"), "--", "domain classifier right")],
             [(of("plain"), "--", "plain gradient"),
              (of("reversed"), "-", "reversed, as it arrives")],
             [([m.proxy_a for m in seen], "-", "proxy A-distance"),

@@ -112,12 +112,13 @@ class MirrorLook:
 
     Args:
         points: (x, y, domains): the watched points with their true labels
-        every: frames between two whole examinations by the doctor"""
+        every: frames between two whole examinations by the doctor; what two in a row find is
+            told, for one of so few points may be wrong"""
     FEW = 24 # points of a domain that the doctor gets
     def __init__(self, points: tuple, every: int = 5):
         self.points, self.every = points, whole("every", every)
         self.moments: list[Moment] = [] # for `adversary_figure`
-        self.looks = 0
+        self.looks, self.before = 0, set[str]()
 
     def __call__(self, step: Any, output: Any) -> dict[str, Any]: # curve -> number; "findings"
         "Measure; nothing changes."
@@ -143,8 +144,9 @@ class MirrorLook:
         few = torch.cat([(d == i).nonzero()[:self.FEW, 0] for i in range(int(d.max()) + 1)])
         y = torch.where(d == 0, y, -1)
         device = next(step.model.parameters()).device
-        return found + list(doctor(step.model, step.objective,
-                                   tuple(t[few].to(device) for t in (x, y, d))))
+        now = doctor(step.model, step.objective, tuple(t[few].to(device) for t in (x, y, d)))
+        before, self.before = self.before, set(now.names())
+        return found + [f for f in now if f.name in before]
 
 def _margin(objective: Any) -> dict[str, float]:
     "The margin of a domain classifier on angles."

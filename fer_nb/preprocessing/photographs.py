@@ -233,7 +233,7 @@ def desk_picture(
 def _dials() -> dict:
     "The controls of the desk, by the names of what they change."
     from ipywidgets import Checkbox, Dropdown, FloatSlider, IntSlider, Layout
-    wide = dict(layout=Layout(width="290px"), style={"description_width": "92px"})
+    wide = dict(layout=Layout(width="272px"), style={"description_width": "92px"})
     def dial(text, value, low, high, step, form=".2f"):
         return FloatSlider(value, min=low, max=high, step=step, description=text,
                            readout_format=form, **wide)

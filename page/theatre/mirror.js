@@ -174,7 +174,8 @@ export class Mirror {
       v = run.frames[frame].curves[this.curve];
     const at = v == null ? "" : `${short(Number(v.toPrecision(3)))} now`;
     const help = open ? "drag the corners; Shift: and all later ones" : "";
-    setText(this.hint, [at, help].filter(Boolean).join(" · "));
+    setText(this.hint, [at, help.split(";")[0]].filter(Boolean).join(" · "));
+    this.hint.title = help;
     this.plan.title = `${SCHEDULE_WORDS[this.curve] || ""}. ${help}`;
     this.plan.setAttribute("aria-disabled", String(!open));
     const value = hot >= 0 && corners ? corners[hot] : [run.frames[frame].step, v ?? 0];

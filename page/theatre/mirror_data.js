@@ -32,10 +32,11 @@ export const SCHEDULE_WORDS = {
   limit: "limit of each picture's domain loss; at the upper end: none",
   margin: "margin of the domain classifier, in radians",
 };
-/** Small charts: what stands in each, its range (null: as it comes) and a guide line. */
+/** Small charts: name (and where it is narrow), range (null: as it comes) and a guide line. */
 export const MINI_CHARTS = [
   {
     title: "accuracy",
+    brief: "", // the values have names
     names: ["accuracy, target", "accuracy, source"],
     ends: ["target", "source"],
     most: 1,
@@ -43,6 +44,7 @@ export const MINI_CHARTS = [
   },
   {
     title: "domain classifier",
+    brief: "domain",
     names: ["domain classifier right"],
     ends: ["right"],
     most: 1,
@@ -51,6 +53,7 @@ export const MINI_CHARTS = [
   },
   {
     title: "proxy A-distance",
+    brief: "proxy A",
     names: ["proxy A-distance"],
     ends: [""],
     most: 2,
@@ -58,6 +61,7 @@ export const MINI_CHARTS = [
   },
   {
     title: "reversed gradient",
+    brief: "reversed",
     names: ["reversed gradient"],
     ends: [""],
     most: null,

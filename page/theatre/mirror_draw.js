@@ -179,7 +179,8 @@ function drawChart(ctx, { chart, x, y, w, h }, run, frame, theme) {
   ctx.textAlign = "left";
   const words = chartWords(chart, run, frame),
     room = w - ctx.measureText(words).width - 6;
-  if (ctx.measureText(chart.title).width < room) ctx.fillText(chart.title, x, y + 8);
+  const fits = (name) => ctx.measureText(name).width < room;
+  ctx.fillText([chart.title, chart.brief].find(fits) ?? "", x, y + 8);
   ctx.fillStyle = theme.ink;
   ctx.textAlign = "right";
   ctx.fillText(words, x + w, y + 8, w);

@@ -7,6 +7,7 @@ import { Ask } from "./ask.js";
 import { Mirror } from "./mirror.js";
 import { around, camera, fillRegions, fitCanvas, gridLine, makeStamps, splat } from "./paint.js";
 import { lerpFrame, readBy, recallBy, scores } from "./readouts.js";
+import { emptyText } from "./store.js";
 import { MARK } from "./theme.js";
 import { Tip } from "./tip.js";
 
@@ -47,7 +48,7 @@ export class Panel {
     const square = { width: 300, height: 300 }; // until it is laid out
     this.points = h("canvas", { class: "fnb-points", role: "img", ...square });
     this.overlay = h("canvas", { class: "fnb-overlay", "aria-hidden": "true", ...square });
-    this.message = h("div", { class: "fnb-message", text: "waiting for the first frame …" });
+    this.message = h("div", { class: "fnb-message" });
     const mouse = {
       onpointermove: (e) => this.hover(e),
       onpointerleave: () => this.unhover(),
@@ -328,7 +329,7 @@ export class Panel {
       error = run && run.error;
     const some = Boolean(run?.frames.length);
     setText(this.title, run ? run.name || `run ${this.index + 1}` : "");
-    const wait = some ? "" : status.error || "waiting for the first frame …";
+    const wait = some ? "" : status.error || emptyText(this.view.store);
     setText(this.message, error || wait);
     this.message.classList.toggle("error", Boolean(error || status.error));
     this.message.classList.toggle("over", some);

@@ -69,6 +69,10 @@ export class Store {
   }
 }
 
+/** What an empty picture says. @param {Store} store */
+export const emptyText = (store) =>
+  store.trainable && !store.training ? "press Play to begin" : "waiting for the first frame …";
+
 /**
  * What the training does, in words.
  * @param {Store} store

@@ -56,13 +56,14 @@ function curve(values) {
 /** @param {Tile} tile @param {Record<string, string>} changed @param {() => void} open */
 function tileOf(tile, changed, open) {
   const score = (name, v) => h("span", {}, `${name} `, h("b", { text: perCent(v) }));
-  const bad = tile.findings.length > 0;
+  const bad = tile.findings.length > 0,
+    recipe = runText(tile, changed);
   return h(
     "button",
     { type: "button", class: "fnw-tile", onclick: open },
     h("canvas", { "aria-hidden": "true" }),
     h("span", { class: "fnw-name", text: tile.name }),
-    h("span", { class: "fnw-run", text: runText(tile, changed) }),
+    h("span", { class: "fnw-run", text: recipe, title: recipe }),
     h("span", { class: "fnw-scores" }, score("center", tile.center), score("linear", tile.linear)),
     h("span", { class: "fnw-loss" }, `loss ${lossText(tile)}`, curve(tile.losses)),
     h("span", { class: bad ? "fnw-found bad" : "fnw-found", text: findingsText(tile) }),

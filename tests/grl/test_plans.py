@@ -9,7 +9,7 @@ from torch import nn
 from fer_nb.angular_softmax import AngularSoftmax
 from fer_nb.backbones import Output
 from fer_nb.embeddings import record
-from fer_nb.grl import DomainAdversarial, DomainClassifier
+from fer_nb.grl import Diagnosis, DomainAdversarial, DomainClassifier, Finding
 from fer_nb.grl.plans import LIMIT, MirrorLook, Plan, Steered
 from fer_nb.training import Batches, fit
 
@@ -106,6 +106,14 @@ def test_findings_appear_while_it_runs():
     run.finish()
     first = {f["name"]: f["frame"] for f in run.findings}
     assert "clamp always active" in first and 0 < first["clamp always active"] < len(run) - 1
+
+def test_what_one_examination_finds_is_told_if_the_next_finds_it_too(monkeypatch):
+    answers = iter([["λ applied twice"], ["not reversed"], ["not reversed", "λ near 0"]])
+    def doctor(subject, *rest): return Diagnosis([Finding(name, "m", "a") for name in next(answers)] if rest else [])
+    monkeypatch.setattr("fer_nb.grl.plans.doctor", doctor)
+    run, _ = recorded()
+    run.finish()
+    assert [(f["name"], f["frame"]) for f in run.findings] == [("not reversed", 5)]
 
 def test_training_without_a_mirror_has_accuracies_and_distance():
     class Softmax(nn.Module):

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as m from "../../page/theatre/mirror_data.js";
-import { chartPlaces, chartWords, planBox, planPlace } from "../../page/theatre/mirror_draw.js";
+import { chartPlaces, chartWords, drawCharts, planBox, planPlace } from "../../page/theatre/mirror_draw.js";
 import { DOMAIN_MARKS, SHAPE_REACH, radiusIn } from "../../page/theatre/mirror_shapes.js";
 import { makeStamps, splat } from "../../page/theatre/paint.js";
 import { makeRun } from "../../page/theatre/run.js";
@@ -133,4 +133,18 @@ test("only charts with a curve are drawn, and their words are those of the frame
     ["accuracy"],
   );
   assert.equal(chartWords(places[0].chart, run, 1), "target 30 · source 70 %");
+});
+
+test("a narrow chart says its name in brief, a very narrow one only its values", () => {
+  const frame = { step: 0, curves: { "proxy A-distance": 0.073 } };
+  const said = (w) => {
+    const words = [];
+    const more = { measureText: (text) => ({ width: 6 * text.length }), fillText: (text) => words.push(text) };
+    const ctx = new Proxy(more, { get: (it, name) => it[name] ?? (() => {}), set: () => true });
+    drawCharts(ctx, w, 60, { frames: [frame], total: 9 }, 0, { theme: {}, font: "" });
+    return words.filter(Boolean);
+  };
+  assert.deepEqual(said(200), ["proxy A-distance", "0.073"]);
+  assert.deepEqual(said(100), ["proxy A", "0.073"]);
+  assert.deepEqual(said(60), ["0.073"]);
 });

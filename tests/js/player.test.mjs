@@ -9,7 +9,7 @@ import { press } from "../../page/theatre/keys.js";
 import { placed } from "../../page/theatre/lesson.js";
 import { around } from "../../page/theatre/paint.js";
 import { differs, Settings } from "../../page/theatre/settings.js";
-import { Store, statusText } from "../../page/theatre/store.js";
+import { emptyText, Store, statusText } from "../../page/theatre/store.js";
 import { THEMES } from "../../page/theatre/theme.js";
 
 test("a replay goes on at twelve frames a second and ends at the newest, which it follows", () => {
@@ -62,6 +62,12 @@ test("what the training does, in words", () => {
   assert.equal(say({ note: "paused: nobody is watching" }), "paused: nobody is watching");
   assert.equal(say({}), "paused");
   assert.equal(statusText(new Store({}), 0, null, true), "");
+});
+
+test("an empty picture says what to do, or what it waits for", () => {
+  assert.equal(emptyText(live({})), "press Play to begin");
+  for (const status of [{ running: true }, { stopped: true }, { done: true }])
+    assert.equal(emptyText(live(status)), "waiting for the first frame …");
 });
 
 test("a kernel that does not answer is waited for, and missed", () => {
