@@ -383,6 +383,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'fer_nb/assignments/grading.py'),
                                             'fer_nb.assignments.grading.graded_names': ( '23_assignments/grading.html#graded_names',
                                                                                          'fer_nb/assignments/grading.py'),
+                                            'fer_nb.assignments.grading.judges_version': ( '23_assignments/grading.html#judges_version',
+                                                                                           'fer_nb/assignments/grading.py'),
                                             'fer_nb.assignments.grading.released_notebook': ( '23_assignments/grading.html#released_notebook',
                                                                                               'fer_nb/assignments/grading.py'),
                                             'fer_nb.assignments.grading.row_key': ( '23_assignments/grading.html#row_key',

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from .checkers import hidden_tests
 from .gradebook import manual_scores, record, write_feedback
-from .grading import (Job, Mark, Workbench, grade_one, row_key, table_rows)
+from .grading import (Job, Mark, Workbench, grade_one, judges_version, row_key,
+                                        table_rows)
 from .labs import labs
 from .release import assignment, make
 from .sandbox import USUAL, Gone, Limits, Missing, value_of
@@ -58,7 +59,8 @@ def grade(
     if not (home/"release"/lab/f"{lab}.ipynb").is_file(): make(lab, home)
     own = None if tests is None else Path(tests).resolve()
     job = Job(lab, Path(folder).resolve(), home, tuple(s.student for s in submissions), own, limits)
-    log, jobs = home/"results.jsonl", {row_key(s, job): (s, job) for s in submissions}
+    log, version = home/"results.jsonl", judges_version(job)
+    jobs = {row_key(s, lab, version): (s, job) for s in submissions}
     rows = {key: row for key, row in finished(log).items() if key in jobs}
     new = {key: args for key, args in jobs.items() if key not in rows}
     count = os.cpu_count() or 1 if workers is None else whole("workers", workers)

@@ -19,13 +19,14 @@ from nbformat import NotebookNode
 import fer_nb
 from .checkers import hidden_tests
 from .judging import Case, Verdict, judge, not_yet
+from .labs import lab_cells, labs
 from .sandbox import USUAL, Gone, Limits, Sandbox, run_cell, warm_up
 from .submissions import Rebuilt, Submission, grade_id, read_notebook, rebuild
-from ..files import make_folder, write_whole
+from ..files import data_file, make_folder, write_whole
 
 # %% auto #0
 __all__ = ['Workbench', 'Mark', 'graded_names', 'grade_cells', 'Job', 'released_notebook',
-           'grade_one', 'row_key', 'table_rows']
+           'grade_one', 'judges_version', 'row_key', 'table_rows']
 
 # %% ../../nbs/23_assignments/08_grading.ipynb #e8f4e268
 _MOST_STARTS = 6
@@ -197,19 +198,27 @@ def grade_one(
             "marks": {name: list(mark) for name, mark in marks.items()}}
 
 # %% ../../nbs/23_assignments/08_grading.ipynb #435c6c02
-def _fingerprint(*paths: Path) -> str:
-    return hashlib.sha256(b"".join(p.read_bytes() for p in paths)).hexdigest()[:12]
+def _fingerprint(*parts: bytes) -> str: return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
+
+def judges_version(
+    job: Job,
+) -> str:
+    "Of all that a mark hangs on beside the submission: what went out, tests, library, tables."
+    files = [job.course/"release"/job.lab/f"{job.lab}.ipynb"]
+    files += sorted(Path(fer_nb.__file__).parent.rglob("*.py"))
+    files += sorted(data_file("margins.csv").parent.glob("*.csv"))
+    if job.tests: files += sorted(job.tests.glob("*.py"))
+    cells = lab_cells(job.lab) if job.lab in labs() else []
+    checkers = [c["source"].encode() for c in cells if c["cell_type"] == "code"]
+    return _fingerprint(*(f.read_bytes() for f in files), *checkers)
 
 def row_key(
     submission: Submission,
-    job: Job,
+    lab: str, # its name
+    version: str, # of `judges_version`
 ) -> str:
     "Of a row in `results.jsonl`."
-    home = Path(fer_nb.__file__).parent/"assignments"
-    sources = [job.course/"release"/job.lab/f"{job.lab}.ipynb", home/f"{job.lab}.py",
-               home/"judging.py", (job.tests or home)/f"{job.lab}.py"]
-    version = _fingerprint(*filter(Path.is_file, sources))
-    return f"{job.lab}/{submission.student}/{_fingerprint(submission.path)}/{version}"
+    return f"{lab}/{submission.student}/{_fingerprint(submission.path.read_bytes())}/{version}"
 
 def table_rows(
     rows: Sequence[dict], # of `grade_one`

@@ -151,7 +151,8 @@ def _keep(shell: Any, channel: socket.socket, leash: int, order: dict) -> None:
 
 # %% ../../nbs/23_assignments/02_inside.ipynb #0e8ca45a
 _WARM = ("matplotlib_inline.backend_inline", "matplotlib.pyplot", "fer_nb.papers",
-         "fer_nb.exercises", "fer_nb.tables", "fer_nb.adaptation", "fer_nb.embeddings")
+         "fer_nb.exercises", "fer_nb.tables", "fer_nb.adaptation", "fer_nb.embeddings",
+         "fer_nb.faces", "fer_nb.mirror", "fer_nb.preprocessing") # what the labs import
 
 def _start(control: socket.socket, shell: Any) -> None:
     "The starter: a keeper for every order, until the grader hangs up."
