@@ -148,7 +148,7 @@ def reproduce(
         print("\n".join(f"{e.name:16}{e.title}" for e in experiments))
         if not names:
             print("\nTables the papers do not have, by programs of the repository:")
-            print("\n".join(f"python experiments/{n + '.py':17}{t}" for n, t in PROGRAMS.items()))
+            print("\n".join(f"python experiments/{n + '.py':20}{t}" for n, t in PROGRAMS.items()))
     elif action == "show": print("\n\n".join(show(e.name) for e in experiments))
     else:
         folders = dict(pair.partition("=")[::2] for pair in data)

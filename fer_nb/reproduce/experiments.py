@@ -118,20 +118,24 @@ def find(name: str) -> Experiment:
 
 # %% ../../nbs/22_reproduce/01_experiments.ipynb #dfd7bc36
 _PROGRAMS = """
-adaptation    Domain-adversarial training on the drawn faces, heads and clamps
-arena         The papers' losses beside those that came after them, on five profiles
-faces_matrix  Trained on one domain of faces, tested on all six
-few_labels    Few labeled faces and many unlabeled ones
-figure_4      Which reading of the scheduled clamp draws Figure 4 of paper 000
-grounds       Which adaptation works on real digits, and which scorer finds it
-margins       What a margin between directions buys, on digits and on faces
-mnist_table   Wild-MNIST on the whole MNIST, from its IDX files
-photographs   What each step from photograph to face is worth
-pseudo_labels Pseudo-emotions from noisy action units
-separate      Separate loss on basic and compound expressions
-suspects      Why adaptation gains much on digits and little on faces
-wild_breaks   How the settings that break end
-wild_map      On which class counts and settings the paper's ordering holds
+adaptation      Domain-adversarial training on the drawn faces, heads and clamps
+arena           The papers' losses beside those that came after them, on five profiles
+faces_matrix    Trained on one domain of faces, tested on all six
+few_digits      Few labeled digits and many unlabeled ones
+few_labels      Few labeled faces and many unlabeled ones
+figure_4        Which reading of the scheduled clamp draws Figure 4 of paper 000
+giveaway        When an angular margin gives the answer away
+grounds         Which adaptation works on real digits, and which scorer finds it
+laptop_networks Two networks for a laptop, on faces
+margins         What a margin between directions buys, on digits and on faces
+mnist_table     Wild-MNIST on the whole MNIST, from its IDX files
+photographs     What each step from photograph to face is worth
+pseudo_labels   Pseudo-emotions from noisy action units
+separate        Separate loss on basic and compound expressions
+suspects        Why adaptation gains much on digits and little on faces
+turned_camera   How much gradient reversal helps where a camera is turned
+wild_breaks     How the settings that break end
+wild_map        On which class counts and settings the paper's ordering holds
 """
 PROGRAMS = dict(line.split(maxsplit=1) # program in experiments/ -> what its table shows
                 for line in _PROGRAMS.strip().splitlines())
