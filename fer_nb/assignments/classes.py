@@ -19,8 +19,8 @@ from .release import assignment, make
 from .sandbox import USUAL, Gone, Limits, Missing, value_of
 from .submissions import find_submissions, grade_id, read_notebook, rebuild
 from ..checks import choice, printable, whole
-from ..files import append_line, make_folder, write_csv
-from ..tables import finished, parallel
+from ..files import append_line, make_folder, read_lines, write_csv
+from ..tables import parallel
 
 # %% auto #0
 __all__ = ['grade', 'newest_rows', 'write_table', 'check']
@@ -61,7 +61,7 @@ def grade(
     job = Job(lab, Path(folder).resolve(), home, tuple(s.student for s in submissions), own, limits)
     log, version = home/"results.jsonl", judges_version(job)
     jobs = {row_key(s, lab, version): (s, job) for s in submissions}
-    rows = {key: row for key, row in finished(log).items() if key in jobs}
+    rows = {key: row for row in newest_rows(home, lab) if (key := row.pop("key")) in jobs}
     new = {key: args for key, args in jobs.items() if key not in rows}
     count = os.cpu_count() or 1 if workers is None else whole("workers", workers)
     for key, row in parallel(new, grade_one, max(1, min(count, len(new)))):
@@ -81,9 +81,10 @@ def grade(
 def newest_rows(
     course: Path, # folder of all assignments
     lab: str | None = None, # None: all of them
-) -> list[dict]: # of `grade_one`
+) -> list[dict]: # of `grade_one`, and their keys
     "The last row of every student and assignment."
-    found = {(r["lab"], r["student"]): r for r in finished(course/"results.jsonl").values()}
+    rows = [r for r in read_lines(course/"results.jsonl") if "key" in r]
+    found = {(r["lab"], r["student"]): r for r in rows}
     return [row for (name, _), row in found.items() if lab in (None, name)]
 
 def write_table(

@@ -150,9 +150,9 @@ def _keep(shell: Any, channel: socket.socket, leash: int, order: dict) -> None:
     except OSError: pass # nobody is left
 
 # %% ../../nbs/23_assignments/02_inside.ipynb #0e8ca45a
-_WARM = ("matplotlib_inline.backend_inline", "matplotlib.pyplot", "fer_nb.papers",
+_WARM = ("matplotlib_inline.backend_inline", "matplotlib.pyplot", "scipy.special", "fer_nb.papers",
          "fer_nb.exercises", "fer_nb.tables", "fer_nb.adaptation", "fer_nb.embeddings",
-         "fer_nb.faces", "fer_nb.mirror", "fer_nb.preprocessing") # what the labs import
+         "fer_nb.faces", "fer_nb.mirror", "fer_nb.preprocessing") # what labs and answers use
 
 def _start(control: socket.socket, shell: Any) -> None:
     "The starter: a keeper for every order, until the grader hangs up."

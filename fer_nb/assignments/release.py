@@ -5,6 +5,7 @@
 # %% ../../nbs/23_assignments/05_release.ipynb #49a629be
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from collections.abc import Generator
@@ -34,8 +35,12 @@ def _cell(kind: str, source: str, name: str, **marks: Any) -> NotebookNode:
 
 def _solved(e: Exercise) -> str:
     "The answer's cell of the teacher's source; nbgrader cuts the solution out."
-    lines = [line for line in e.solution.splitlines() if not line.startswith("#|")]
-    kept = [line for line in lines if not line.startswith((f"{e.ask.split('(')[0]}(", "assert "))]
+    asked = e.ask.split("(")[0]
+    def checks(s): return isinstance(s, ast.Assert) or ast.unparse(s).startswith(asked)
+    gone = {n for s in ast.parse(e.solution).body if checks(s)
+            for n in range(s.lineno, (s.end_lineno or s.lineno) + 1)}
+    kept = [line for n, line in enumerate(e.solution.splitlines(), 1)
+            if n not in gone and not line.startswith("#|")]
     return "\n".join([e.stub.rstrip(), "### BEGIN SOLUTION", *kept, "### END SOLUTION"])
 
 def _exercise(e: Exercise) -> list[NotebookNode]:

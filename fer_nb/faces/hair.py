@@ -12,9 +12,8 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
-from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from .head import Head, smoothstep
@@ -39,9 +38,11 @@ def _style_edge(style: HairStyle) -> np.ndarray: # (rows, columns)
     angle, y = np.meshgrid(np.arange(_SHEET.columns) / (_SHEET.columns - 1) * 180,
                            np.linspace(_SHEET.high, _SHEET.low, _SHEET.rows))
     cell = ((_SHEET.high - _SHEET.low) / _SHEET.rows, np.pi * _SHEET.radius / _SHEET.columns)
-    hair = (y > PchipInterpolator(_HAIR_ANGLES, style.line)(angle)) & (y > style.bottom)
+    line = scipy.interpolate.PchipInterpolator(_HAIR_ANGLES, style.line)(angle)
+    hair = (y > line) & (y > style.bottom)
     if not hair.any(): return np.full(y.shape, -1.)
-    return distance_transform_edt(hair, cell) - distance_transform_edt(~hair, cell)
+    inside, outside = (scipy.ndimage.distance_transform_edt(h, cell) for h in (hair, ~hair))
+    return inside - outside
 
 # %% ../../nbs/01_faces/05_hair.ipynb #cc219343
 @cache

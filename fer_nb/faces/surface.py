@@ -12,11 +12,10 @@ from functools import cache, reduce
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
-from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter, zoom
 from torch import Tensor
 
 from .head import AU_NAMES, smoothstep
@@ -35,8 +34,8 @@ def _standard(a: np.ndarray) -> np.ndarray:
 def _octaves(rng: np.random.Generator, side: int, low: int, high: int, fall: float) -> np.ndarray:
     "Sum of octaves of 2**low to 2**high cells per side, mean 0, standard deviation 1; repeats."
     cells = (rng.standard_normal((2 ** k, 2 ** k)) for k in range(low, high + 1))
-    out = _added(zoom(c, side / len(c), order=3, mode="grid-wrap", grid_mode=True) / len(c) ** fall
-                 for c in cells)
+    def zoomed(c): return scipy.ndimage.zoom(c, side / len(c), mode="grid-wrap", grid_mode=True)
+    out = _added(zoomed(c) / len(c) ** fall for c in cells)
     return (out - out.mean()) / out.std()
 
 @cache
@@ -45,7 +44,7 @@ def _noise_sheet(device: torch.device | str, side: int = 256) -> Tensor: # (1, 5
     rng = np.random.default_rng(7)
     def blurred(across, along):
         white = rng.standard_normal((side, side))
-        return _standard(gaussian_filter(white, (across, along), mode="wrap"))
+        return _standard(scipy.ndimage.gaussian_filter(white, (across, along), mode="wrap"))
     layers = [_octaves(rng, side, 2, 6, .6), blurred(.7, .7),
               np.clip(blurred(1.3, 1.3) - 1.35, 0, 1), blurred(20, .6), blurred(30, 2.4)]
     repeated = np.pad(np.stack(layers), ((0, 0), (0, 1), (0, 1)), mode="wrap")
@@ -79,7 +78,7 @@ def _curve(x: np.ndarray, y: np.ndarray, points: Sequence) -> tuple[np.ndarray, 
     "Distance to a smooth curve through the points, and how far along it, 0 to 1."
     corners = np.asarray(points, float)
     t = np.linspace(0, len(corners) - 1, 50)
-    curve = np.stack([PchipInterpolator(range(len(corners)), corners[:, k])(t) for k in (0, 1)], 1)
+    curve = scipy.interpolate.PchipInterpolator(range(len(corners)), corners)(t)
     square = (x[..., None] - curve[:, 0]) ** 2 + (y[..., None] - curve[:, 1]) ** 2
     return np.sqrt(square.min(-1)), square.argmin(-1) / 49
 
@@ -155,7 +154,7 @@ def _sheet_grid() -> tuple[np.ndarray, np.ndarray]: # (height, width) each
 def _wrinkle_heights(x: np.ndarray, y: np.ndarray) -> np.ndarray: # (9, height, width)
     "Every family at full strength; left and right alike but for nature's wobble."
     rng = np.random.default_rng(3)
-    wobble, pebbles = (_standard(gaussian_filter(rng.standard_normal(x.shape), sigma))
+    wobble, pebbles = (_standard(scipy.ndimage.gaussian_filter(rng.standard_normal(x.shape), sigma))
                        for sigma in (9, 2.6))
     places = _Places(np.abs(x), y, wobble, pebbles)
     return np.stack([wrinkle(places) for wrinkle in _WRINKLES.values()])
@@ -198,7 +197,7 @@ def _clean(t: np.ndarray, device: torch.device | str) -> Tensor:
 def _face_sheets(device: torch.device | str) -> tuple[Tensor, Tensor]:
     "Wrinkles (2 · 9, 3, height, width), first the person's left; areas (1, 8, height, width)."
     x, y = _sheet_grid()
-    h = np.stack([gaussian_filter(layer, .6) for layer in _wrinkle_heights(x, y)])
+    h = np.stack([scipy.ndimage.gaussian_filter(layer, .6) for layer in _wrinkle_heights(x, y)])
     to_right = np.gradient(h, axis=2) * _FACE.width / 2 / _FACE.half_width
     upwards = -np.gradient(h, axis=1) * _FACE.height / 2 / _FACE.half_height
     sheets = np.stack([to_right, upwards, np.clip(-h / _DEEP, 0, 1.3)], 1)
@@ -275,7 +274,8 @@ def _brow_sheet(device: torch.device | str) -> Tensor: # (1, 1, variants * heigh
             pen.line([((a + .1) / 1.2 * width * 4, (2 - b) / 4 * height * 4) for a, b in points],
                      fill=fill, width=thick)
         hairs = np.asarray(image.resize((width, height), Image.Resampling.BOX), float) / 255
-        sheets.append(np.clip(.55 * hairs + 1.1 * gaussian_filter(hairs, (3, 5)), 0, 1))
+        soft = scipy.ndimage.gaussian_filter(hairs, (3, 5))
+        sheets.append(np.clip(.55 * hairs + 1.1 * soft, 0, 1))
     return torch.from_numpy(np.concatenate(sheets)).float()[None, None].to(device)
 
 # %% ../../nbs/01_faces/04_surface.ipynb #6f9f16f3

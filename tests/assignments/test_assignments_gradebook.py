@@ -1,19 +1,10 @@
 "The gradebook: what tests found, beside what a person gave."
-import shutil
-
 import nbformat
 import pytest
 
 from fer_nb.assignments.gradebook import manual_scores, open_gradebook, record, write_feedback
 
 LAB = "real_digits"
-
-@pytest.fixture
-def own_course(course, tmp_path):
-    "A copy, so that students stay in it."
-    for name in ("source", "release"): shutil.copytree(course/name, tmp_path/name)
-    shutil.copy(course/"gradebook.db", tmp_path/"gradebook.db")
-    return tmp_path
 
 def row(student, **scores):
     return {"student": student, "lab": LAB, "marks": {name: [score, 2., "right" if score else "not yet: <b>no</b>", ""] for name, score in scores.items()}}

@@ -1,10 +1,12 @@
 "Grading one submission: every exercise gets what it deserves, whatever the others do."
+import json
 import time
 
+import fer_nb
 import nbformat
 import pytest
 
-from fer_nb.assignments.grading import Limits, Mark, grade_cells, graded_names, row_key, table_rows
+from fer_nb.assignments.grading import Job, Limits, Mark, grade_cells, graded_names, judges_version, row_key, table_rows
 from fer_nb.assignments.judging import judge_number
 from fer_nb.assignments.submissions import Submission, grade_id, rebuild
 from test_assignments_submissions import cell
@@ -35,7 +37,7 @@ def test_points():
     assert cells[1].outputs[0].text == "2 of 2 points: right\n" and cells[3].outputs[0].text == "0 of 2 points: not yet: another number\n"
 
 def test_what_ends_the_process_costs_only_itself():
-    found, cells = marks(a="import os; os._exit(0)", b="b = 3", c="while True:\n    try:\n        while True: pass\n    except BaseException: pass", d="d = 3")
+    found, cells = marks(a="import os; os._exit(0)", b="b = 3", c="import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass", d="d = 3")
     assert [m.score for m in found.values()] == [0, 2, 0, 2]
     assert "ended the program" in found["a"].says and ("in time" in found["c"].says or "TimeIsUp" in found["c"].says) and "ended the program" in cells[0].outputs[0].text
 
@@ -57,16 +59,32 @@ def test_the_table():
     assert list(table_rows(rows)) == [{"student": "ada", "lab": "x", "points": 2., "of": 3., "a": 2., "b": 0., "notes": "one; two"},
                                       {"student": "ben", "lab": "x", "points": 2., "of": 3., "a": 2., "b": 0., "notes": ""}]
 
-def test_what_changes_the_key(tmp_path):
-    from fer_nb.assignments.grading import Job
-    (tmp_path/"release/x").mkdir(parents=True)
-    for path, text in (("release/x/x.ipynb", "r"), ("a.ipynb", "s"), ("tests/x.py", "t")):
-        (tmp_path/path).parent.mkdir(exist_ok=True)
-        (tmp_path/path).write_text(text)
-    job, mine = Job("x", tmp_path, tmp_path, (), tmp_path/"tests", Limits()), Submission("ada", tmp_path/"a.ipynb")
-    first = row_key(mine, job)
-    assert first.startswith("x/ada/") and row_key(mine, job._replace(limits=Limits(5))) == first
-    for path in ("release/x/x.ipynb", "a.ipynb", "tests/x.py"):
-        before = row_key(mine, job)
-        (tmp_path/path).write_text("new " + path)
-        assert row_key(mine, job) != before
+JUDGES = ("course/release/x/x.ipynb", "tests/x.py", "fer_nb/assignments/x.py", "fer_nb/tables.py", "data_samples/margins.csv", "nbs/labs/x.ipynb")
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    "What grading needs to know of a lab x, in a library of a few files."
+    lab = {"cells": [{"cell_type": "code", "metadata": {"tags": ["checker"]}, "source": ["s"], "outputs": []}]}
+    for path in ("a.ipynb", *JUDGES):
+        (tmp_path/path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path/path).write_text(json.dumps(lab))
+    monkeypatch.setattr(fer_nb, "__file__", str(tmp_path/"fer_nb/__init__.py"))
+    return Job("x", tmp_path, tmp_path/"course", (), tmp_path/"tests", Limits())
+
+@pytest.mark.parametrize("path", JUDGES)
+def test_what_judges_is_part_of_the_key(job, path):
+    "Marks of before are not those of a checker, a test, a library or a table that has changed; another picture in the lab is nothing new."
+    before = judges_version(job)
+    assert judges_version(job._replace(limits=Limits(5))) == before != judges_version(job._replace(tests=None))
+    text = (job.folder/path).read_text()
+    (job.folder/path).write_text(text.replace('"s"', '"t"'))
+    assert judges_version(job) != before
+    (job.folder/path).write_text(text.replace('"outputs": []', '"outputs": [1]'))
+    assert (judges_version(job) == before) == (path == "nbs/labs/x.ipynb")
+
+def test_what_is_handed_in_is_part_of_the_key(job):
+    mine = Submission("ada", job.folder/"a.ipynb")
+    first = row_key(mine, "x", "v")
+    assert first.startswith("x/ada/") and len({first, row_key(mine, "x", "w"), row_key(mine, "y", "v"), row_key(mine._replace(student="ben"), "x", "v")}) == 4
+    mine.path.write_text("new")
+    assert row_key(mine, "x", "v") != first

@@ -1,7 +1,6 @@
 "The release: everything that is asked, nothing that answers."
 import ast
 import json
-import os
 import re
 
 import nbformat
@@ -10,6 +9,7 @@ import pytest
 from fer_nb.assignments import make
 from fer_nb.assignments.labs import exercises, lab_cells, labs
 from fer_nb.assignments.release import assignment
+from fer_nb.assignments.sandbox import Limits, Sandbox, run_cell, value_of
 from fer_nb.assignments.submissions import grade_id
 from fer_nb.course import course_folder
 
@@ -61,11 +61,19 @@ def test_the_teachers_source_has_the_solutions():
     source = "\n".join(c.source for c in assignment("real_digits").cells)
     assert source.count("### BEGIN SOLUTION") == source.count("### END SOLUTION") == 4 and "torch.cov" in source
 
-def test_alembic_is_found_and_making_again_keeps_what_a_teacher_configured(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "/nowhere")
-    assert make("real_digits", tmp_path).is_file() and os.environ["PATH"] == "/nowhere"
-    (tmp_path/"nbgrader_config.py").write_text("# mine")
-    make("real_digits", tmp_path)
-    assert (tmp_path/"nbgrader_config.py").read_text() == "# mine"
-    with pytest.raises(ValueError, match="lab: expected one of"): make("surreal", tmp_path)
-    with pytest.raises(ValueError, match="course: expected a folder, got the file"): make("real_digits", tmp_path/"nbgrader_config.py")
+def test_making_again_keeps_what_a_teacher_configured(own_course):
+    config = own_course/"nbgrader_config.py"
+    config.write_text("# mine")
+    assert make("real_digits", own_course).is_file() and config.read_text() == "# mine"
+    with pytest.raises(ValueError, match="lab: expected one of"): make("surreal", own_course)
+    with pytest.raises(ValueError, match="course: expected a folder, got the file"): make("real_digits", config)
+
+@pytest.mark.parametrize("lab", labs())
+def test_a_solved_notebook_runs_at_once(lab):
+    "It does so again for every student: it trains nothing, and what is large and it imports has been imported before."
+    first = "import sys, fer_nb.training\nfer_nb.training.fit = fer_nb.training.evaluate = None\nloaded = set(sys.modules)"
+    last = "new = sorted(m for m in sys.modules.keys() - loaded if m.split('.')[0] in ('fer_nb', 'matplotlib', 'scipy', 'sklearn'))"
+    with Sandbox(Limits(600, 60, 1000)) as box:
+        cells = [c.source for c in assignment(lab).cells if c.cell_type == "code"]
+        assert not [ran.error for ran in (run_cell(box, source) for source in (first, *cells, last)) if ran.error]
+        assert value_of(box, "new") == []
