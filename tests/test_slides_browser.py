@@ -22,9 +22,9 @@ def browser():
 def opened(browser, tmp_path):
     "Opens a deck from its file, offline, and notes what goes wrong and what is asked for."
     contexts = []
-    def open_deck(name, width=1280, height=800):
+    def open_deck(name, width=1280, height=800, **wishes):
         (tmp_path/f'{name}.html').write_text(slides_html(json.loads((ROOT/f'nbs/slides/{name}.ipynb').read_text(encoding='utf-8'))), encoding='utf-8')
-        context = browser.new_context(viewport=dict(width=width, height=height), offline=True)
+        context = browser.new_context(viewport=dict(width=width, height=height), offline=True, **wishes)
         contexts.append(context)
         page, page.wrong = (page := context.new_page()), []
         page.on('console', lambda m: m.type == 'error' and page.wrong.append(m.text))
@@ -47,11 +47,15 @@ def test_every_slide_fits_and_nothing_is_fetched(opened, name, width, height):
         assert size > .045                                                          # a line of text: more than a twenty-second of the wall's height
     assert page.wrong == []
 
-def test_a_movie_plays_and_its_bar_is_in_sight(opened):
-    page = opened('week1')
+def movie_of(page):
+    "The first movie of a deck, when its slide is shown"
     n = page.evaluate("() => { const all = Reveal.getSlides(); const n = all.findIndex(s => s.querySelector('iframe')); Reveal.slide(n); return n; }")
     assert n > 0
-    movie = next(f for f in page.frames if f.parent_frame)
+    return next(f for f in page.frames if f.parent_frame)
+
+def test_a_movie_plays_and_its_bar_is_in_sight(opened):
+    page = opened('week1')
+    movie = movie_of(page)
     movie.wait_for_function("() => document.querySelector('.fnb-do-play')?.getBoundingClientRect().height > 10")
     box = page.evaluate("(b => [b.x, b.y, b.width, b.height])(Reveal.getCurrentSlide().querySelector('iframe').getBoundingClientRect())")
     x, y = movie.evaluate("(b => [(b.x + b.width / 2) / innerWidth, (b.y + b.height / 2) / innerHeight])(document.querySelector('.fnb-do-play').getBoundingClientRect())")
@@ -59,6 +63,17 @@ def test_a_movie_plays_and_its_bar_is_in_sight(opened):
     page.mouse.click(box[0] + x * box[2], box[1] + y * box[3])                      # the frame is zoomed: a locator's click would miss
     movie.wait_for_function("() => { const s = document.querySelector('.fnb').theatre.state(); return s.playing && s.painted > 5; }")
     assert page.wrong == []
+
+def test_a_movie_is_as_white_as_its_slide_where_the_system_is_dark(opened):
+    movie = movie_of(opened('week1', color_scheme='dark'))
+    movie.wait_for_function("() => document.querySelector('.fnb')?.theatre.state().dark === false")
+    assert movie.evaluate('getComputedStyle(document.documentElement).colorScheme') == 'light'
+
+@pytest.mark.parametrize('name', DECKS)
+def test_the_number_of_a_point_stands_within_the_slide(opened, name):
+    "It stands in its list's padding: `1. ` is 1.2 letters wide"
+    page = opened(name)
+    assert page.evaluate("[...document.querySelectorAll('ol')].map(e => getComputedStyle(e)).filter(s => parseFloat(s.paddingLeft) < 1.2 * parseFloat(s.fontSize)).length") == 0
 
 def test_pictures_have_a_name(opened):
     page = opened('week1')

@@ -248,10 +248,9 @@ def sheet(
     rows, columns = several("rows", rows, 1), several("columns", columns, 1)
     for name in (*rows, *columns): instance("rows and columns", name, str, "texts")
     images = _check_sheet(images, len(rows) * len(columns))
-    (h, w), black = images.shape[2:], "black"
-    font = ImageFont.load_default(size := max(11, h // 12)) # large pictures are shown reduced
+    font, (h, w), black = ImageFont.load_default(11), images.shape[2:], "black"
     left = max([8 + math.ceil(font.getlength(name)) for name in rows if name], default=0)
-    top = size + 5 if any(columns) else 0
+    top = 16 if any(columns) else 0
     out = Image.new("RGB", (left + len(columns) * w, top + len(rows) * h), "white")
     draw = ImageDraw.Draw(out)
     for c, name in enumerate(columns): draw.text((left + (c + .5) * w, 2), name, black, font, "ma")

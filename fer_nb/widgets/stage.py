@@ -96,7 +96,9 @@ class Theatre(Page):
     def _ipython_display_(self, **_) -> None:
         names = " · ".join(run.name for run in self.runs if run.name)
         view = dict(version_major=2, version_minor=0, model_id=self.model_id)
-        words = f"Theatre: {names}.\nRun the notebook to play it; here is the last frame."
+        shown = self.running or any(map(len, self.runs))
+        end = "to play it; here is the last frame" if shown else "and press Play"
+        words = f"Theatre: {names}.\nRun the notebook {end}."
         kind = "application/vnd.jupyter.widget-view+json"
         display({kind: view, "text/plain": words}, raw=True)
         self._stills.show()
