@@ -15,7 +15,7 @@ def _memory(pid):
     return dict(rss=found['Rss'], pss=found['Pss'], uss=found['Private_Clean'] + found['Private_Dirty'])
 print(json.dumps(_memory('self') | {f'server {k}': v for k, v in _memory(os.getppid()).items()} | dict(seconds=time.process_time())))
 """
-EPOCHS = 8 # of 30
+EPOCHS = 6 # of 30
 STATE = """
 import os, json
 print(json.dumps(dict(done=show.done, epochs=[run.recipe["epochs"] for run in show.runs], frames=[len(run) for run in show.runs], accuracy=[run.accuracy() for run in show.runs], threads=torch.get_num_threads(),
@@ -47,7 +47,7 @@ def class_of_five(tmp_path_factory):
 def test_five_students_finish_the_first_lab_at_once(class_of_five):
     for student in class_of_five:
         assert student.errors == [] and student.state["done"], (student.name, student.errors)
-        assert student.state["epochs"] == [EPOCHS] * 3 and min(student.state["frames"]) > 5 and min(student.state["accuracy"]) > .3 # trained, not only opened
+        assert student.state["epochs"] == [EPOCHS] * 3 and min(student.state["frames"]) > 4 and min(student.state["accuracy"]) > .3 # trained, not only opened
         assert (student.state["device"], student.state["threads"]) == ("cpu", 1) and student.state["env"] == dict(FER_NB_DEVICE="cpu", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2")
         seconds = student.memory.pop("seconds")
         print(f"{student.name}: " + ", ".join(f"{kind} {kb / 1024:.0f} MB" for kind, kb in student.memory.items()) + f", {seconds:.0f} s of a processor")
