@@ -8,6 +8,8 @@
 # make floors            the oldest versions that settings.ini allows, in an environment that is thrown away
 PY := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
+export PYTHONDONTWRITEBYTECODE := # a hundred kernels need not compile us anew
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # many tests wait for a browser or for another process
 
 .PHONY: lab wmnist test fast quick sync lint floors browser proxy
 
@@ -18,10 +20,10 @@ wmnist: .venv/lab.ready
 	.venv/bin/fer_nb wmnist --out runs/wmnist
 
 test: .venv/dev.ready browser proxy
-	$(PY) -m pytest -n logical --dist worksteal
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 fast: .venv/dev.ready
-	$(PY) -m pytest -n logical --dist worksteal -m "not browser and not notebooks and not slow"
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not browser and not notebooks and not slow"
 
 quick: .venv/dev.ready
 	$(PY) tools/quick.py $(ROOM)

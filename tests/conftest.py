@@ -28,6 +28,13 @@ def jupyter(tmp_path_factory):
     with lab(tmp_path_factory.mktemp("jupyter"), WARM) as server: yield server
 
 
+@pytest.fixture(scope="module")
+def browser():
+    "One Chromium for all tests of a file."
+    from lab_server import chromium
+    with chromium() as browser: yield browser
+
+
 @pytest.fixture(scope="session")
 def warm():
     "Starts kernels that need not import torch first."

@@ -226,9 +226,9 @@ def write_notebook(path, *cells):
 
 
 @contextmanager
-def studio_room(jupyter, name, *cells):
-    "A folder of the lab, one browser, one page with a studio that has shown its first finished picture."
-    with jupyter.room(name) as server, chromium() as browser:
+def studio_room(jupyter, browser, name, *cells):
+    "A folder of the lab, one page with a studio that has shown its first finished picture."
+    with jupyter.room(name) as server:
         write_notebook(server.folder / "lesson.ipynb", *cells, "print('the notebook goes on')")
         server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
         server.run_all(server.page)

@@ -209,6 +209,7 @@ def test_wmnist_prints_its_tables(finished):
     assert done.stdout.endswith(f'written to {out}: results.csv, race.html, race.gif\n')
     assert '4/4' in done.stderr and 'Traceback' not in done.stderr and 'Warning' not in done.stderr
 
+@pytest.mark.slow
 def test_wmnist_writes_csv_and_movies(finished):
     out = finished[1]
     with (out/'results.csv').open(newline='', encoding='utf-8') as f: rows = list(csv.DictReader(f))

@@ -1,7 +1,7 @@
 "The theatre in a real JupyterLab: a real training on wild digits, driven by a headless Chromium the way a reader would."
 import pytest
 
-from lab_server import THEATRE, animation_frames, chromium, write_notebook
+from lab_server import THEATRE, animation_frames, write_notebook
 from waiting import wait_for
 
 pytestmark = pytest.mark.browser
@@ -69,9 +69,9 @@ print("logging")"""
 
 
 @pytest.fixture(scope="module")
-def room(jupyter):
+def room(jupyter, browser):
     "A folder of the lab, one browser, one page on which the notebook was run."
-    with jupyter.room("theatre") as server, chromium() as browser:
+    with jupyter.room("theatre") as server:
         write_notebook(server.folder / "lesson.ipynb", MAKE, SHOW, "print('the notebook goes on')")
         server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
         server.run_all(server.page)

@@ -2,7 +2,7 @@
 import pytest
 
 from accessibility import found_in_both_themes
-from lab_server import THEATRE, chromium, write_notebook
+from lab_server import THEATRE, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 RACE = """import torch
@@ -13,8 +13,8 @@ stage"""
 
 
 @pytest.fixture(scope="module")
-def room(jupyter):
-    with jupyter.room("mirror") as server, chromium() as browser:
+def room(jupyter, browser):
+    with jupyter.room("mirror") as server:
         server.browser = browser
         yield server
 

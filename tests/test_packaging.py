@@ -51,6 +51,7 @@ def test_wheel_holds_everything_a_course_needs(wheel):
     assert inside('fer_nb/docs/course/') == names('docs/course') >= {'README.md', 'week1.md'}
     assert any(f.endswith('/LICENSE') for f in files)
 
+@pytest.mark.slow
 def test_wheel_holds_nothing_else(wheel):
     with zipfile.ZipFile(wheel[0]) as z: files = z.namelist()
     top = {f.split('/')[0] for f in files}

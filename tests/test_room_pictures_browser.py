@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nbformat, pytest
 
-from lab_server import THEATRE, chromium, write_notebook
+from lab_server import THEATRE, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 NBS = Path(__file__).parents[1]/"nbs"
@@ -35,9 +35,9 @@ def cells_for(notebook, marker):
 
 
 @pytest.fixture(scope="module")
-def room(jupyter):
+def room(jupyter, browser):
     "A folder of the lab and a browser; `room.open(name, *cells)` runs a notebook of these cells."
-    with jupyter.room("rooms") as server, chromium() as browser:
+    with jupyter.room("rooms") as server:
         def show(name, *cells):
             server.end_kernels()                                                  # of the test before
             write_notebook(server.folder/f"{name}.ipynb", "%matplotlib inline\nimport torch\ntorch.set_num_threads(1);", *cells)

@@ -28,9 +28,9 @@ class Eye(torch.nn.Module):
 
 
 @pytest.fixture(scope="module")
-def room(jupyter):
+def room(jupyter, browser):
     "A page with a studio that has shown its first finished picture and its scores."
-    with studio_room(jupyter, "scores", NETWORK, "stage = score_studio(Eye())\nstage") as server:
+    with studio_room(jupyter, browser, "scores", NETWORK, "stage = score_studio(Eye())\nstage") as server:
         server.page.locator(".fsc-table").first.wait_for()
         yield server
 

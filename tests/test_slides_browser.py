@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fer_nb.pack import slides_html
-from lab_server import chromium
+from lab_server import PATIENCE
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
@@ -13,10 +13,9 @@ DECKS = sorted(p.stem for p in (ROOT/'nbs/slides').glob('*.ipynb'))
 LOWEST = """() => { const slide = Reveal.getCurrentSlide(), seen = [...slide.querySelectorAll('*')].filter(e => !e.closest('aside'));
     return [Math.max(...seen.map(e => e.getBoundingClientRect().bottom)) / innerHeight, Math.max(...seen.map(e => e.getBoundingClientRect().right)) / innerWidth]; }"""
 
+RESTS = """() => { const box = document.querySelector('.fnb-do-play')?.getBoundingClientRect(), place = JSON.stringify([box, innerWidth, innerHeight]), before = window.place;
+    window.place = place; return box?.height > 10 && place === before; }"""
 
-@pytest.fixture(scope='module')
-def browser():
-    with chromium() as browser: yield browser
 
 @pytest.fixture
 def opened(browser, tmp_path):
@@ -27,6 +26,7 @@ def opened(browser, tmp_path):
         context = browser.new_context(viewport=dict(width=width, height=height), offline=True, **wishes)
         contexts.append(context)
         page, page.wrong = (page := context.new_page()), []
+        page.set_default_timeout(PATIENCE * 1000)
         page.on('console', lambda m: m.type == 'error' and page.wrong.append(m.text))
         page.on('pageerror', lambda e: page.wrong.append(str(e)))
         context.on('request', lambda r: r.url.startswith(('http:', 'https:', 'ws')) and page.wrong.append(r.url))
@@ -56,7 +56,7 @@ def movie_of(page):
 def test_a_movie_plays_and_its_bar_is_in_sight(opened):
     page = opened('week1')
     movie = movie_of(page)
-    movie.wait_for_function("() => document.querySelector('.fnb-do-play')?.getBoundingClientRect().height > 10")
+    movie.wait_for_function(RESTS, polling=200)
     box = page.evaluate("(b => [b.x, b.y, b.width, b.height])(Reveal.getCurrentSlide().querySelector('iframe').getBoundingClientRect())")
     x, y = movie.evaluate("(b => [(b.x + b.width / 2) / innerWidth, (b.y + b.height / 2) / innerHeight])(document.querySelector('.fnb-do-play').getBoundingClientRect())")
     assert 0 < x < 1 and 0 < y < 1

@@ -15,9 +15,9 @@ LOG = f"""() => {{
 
 
 @pytest.fixture(scope="module")
-def room(jupyter):
+def room(jupyter, browser):
     "A page with a studio whose changes of the face are heard."
-    with studio_room(jupyter, "studio", "from fer_nb.faces import AU_NAMES, studio\nheard = []",
+    with studio_room(jupyter, browser, "studio", "from fer_nb.faces import AU_NAMES, studio\nheard = []",
                      "stage = studio()\nstage.observe(lambda change: heard.append(change.new), 'au')\nstage") as server: yield server
 
 

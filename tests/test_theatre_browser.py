@@ -4,7 +4,7 @@ import json
 import pytest
 
 from accessibility import found, found_in_both_themes
-from lab_server import THEATRE, chromium, write_notebook
+from lab_server import THEATRE, write_notebook
 from test_lab_browser import MAKE
 from waiting import wait_for
 
@@ -19,8 +19,8 @@ GONE = "The kernel is gone: run the cell again"
 
 
 @pytest.fixture(scope="module")
-def room(jupyter):
-    with jupyter.room("race") as server, chromium() as browser:
+def room(jupyter, browser):
+    with jupyter.room("race") as server:
         write_notebook(server.folder / "race.ipynb", MAKE, RACE, *["print('line\\n' * 40)"] * 3)
         server.browser, server.page = browser, server.open_notebook(browser, "race.ipynb", 1280, 800)
         server.run_all(server.page)

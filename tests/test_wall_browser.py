@@ -5,7 +5,7 @@ import pytest
 from accessibility import found
 from fer_nb.wall import wall
 from fer_nb.wmnist import data_file
-from lab_server import PATIENCE, animation_frames, chromium
+from lab_server import PATIENCE, animation_frames
 from test_wall import a_run, written
 from waiting import wait_for
 
@@ -15,7 +15,7 @@ KINDS = "softmax center dda held printed balanced code autograd".split()
 
 
 @pytest.fixture(scope="module")
-def classroom(tmp_path_factory):
+def classroom(tmp_path_factory, browser):
     "A folder with sixty runs, one of them with a hostile name in every place, one with findings, and two damaged files; its page, and a browser."
     home = tmp_path_factory.mktemp("class")
     for i in range(58): (home/f"student {i}.npz").write_bytes(data_file(f"wild_{KINDS[i % 8]}.npz").read_bytes())
@@ -28,7 +28,7 @@ def classroom(tmp_path_factory):
     (home/"short.npz").write_bytes(data_file("wild_dda.npz").read_bytes()[:999])
     (home/"<b>text.npz").write_text("no run")
     wall(home).to_html(home/"wall.html")
-    with chromium() as browser: yield home, browser
+    return home, browser
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 "The course as a student meets it: copied out of the package, opened in a real JupyterLab, one key. Run All is in test_labs_browser.py."
 import pytest
 
-from lab_server import THEATRE, chromium
+from lab_server import THEATRE
 from fer_nb.course import copy_course
 
 pytestmark = pytest.mark.browser
@@ -10,8 +10,8 @@ IN_SIGHT = """selector => { const e = document.querySelector(selector)?.getBound
 
 
 @pytest.fixture(scope="module")
-def course(jupyter):
-    with jupyter.room("course") as server, chromium() as browser:
+def course(jupyter, browser):
+    with jupyter.room("course") as server:
         copy_course(server.folder)
         server.browser = browser
         yield server

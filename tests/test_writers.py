@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and users of Linux")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="limits and users of Linux")]
 WRITERS = ["save", "gif", "html", "figure", "csv", "jsonl", "fit", "preprocess", "lab"]
 
 
@@ -21,7 +21,6 @@ def seen(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk(seen, name):
     found = seen[0][f"full {name}"]

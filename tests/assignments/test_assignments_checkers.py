@@ -23,6 +23,7 @@ def test_right_is_right_and_numbers_that_are_wrong_are_not(lab):
 @pytest.mark.parametrize("lab", labs())
 def test_every_exercise_has_a_test(lab): assert hidden_tests(lab).keys() == {e.name for e in exercises(lab_cells(lab))} and not checker_tests("surreal")
 
+@pytest.mark.slow
 def test_a_stand_in_is_a_function_for_values_and_gradients():
     with Sandbox(Limits(600, 60, 300)) as box:
         run_cell(box, "def f(x, k):\n    if k < 0: raise ValueError('below')\n    return k * x ** 2")

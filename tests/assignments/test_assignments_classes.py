@@ -12,6 +12,7 @@ from fer_nb.cli import main
 from synthetic import LABS, Pupil, hand_in, pupils, unfair
 from test_assignments_release import secrets
 
+pytestmark = pytest.mark.slow
 LAB = "adaptation"
 SOME = ("right", "empty", "broken", "locked", "thief", "patcher", "loop", "printed", "copied") # all of them: tools/grade_class.py
 

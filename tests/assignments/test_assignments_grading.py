@@ -36,6 +36,7 @@ def test_points():
                      "untested": Mark(0., 2., "not yet: there is no test for it", "no test")}
     assert cells[1].outputs[0].text == "2 of 2 points: right\n" and cells[3].outputs[0].text == "0 of 2 points: not yet: another number\n"
 
+@pytest.mark.slow
 def test_what_ends_the_process_costs_only_itself():
     found, cells = marks(a="import os; os._exit(0)", b="b = 3", c="import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass", d="d = 3")
     assert [m.score for m in found.values()] == [0, 2, 0, 2]
@@ -45,6 +46,7 @@ def test_an_error_is_told():
     found, _ = marks(a="a = 1 / 0", b="b = = 2", c="c = 3")
     assert found["a"].says == "not yet: its cell stops with ZeroDivisionError: division by zero" and found["b"].mistake == "SyntaxError" and found["c"].score == 2
 
+@pytest.mark.slow
 def test_the_whole_has_an_end():
     begin = time.monotonic()
     found, _ = marks(Limits(6, 5, 300), a="import time; time.sleep(60)", b="import time; time.sleep(60)", c="c = 3")

@@ -35,6 +35,7 @@ def test_functions_with_gradients(box):
     run_cell(box, "x = 3")
     with pytest.raises(ValueError, match="no function"): call(box, "x", [[]])
 
+@pytest.mark.slow
 def test_a_loop_ends(hasty):
     begin = time.monotonic()
     assert run_cell(hasty, "while True: pass").error.startswith("TimeIsUp") and run_cell(hasty, "x = 1").error == ""
@@ -42,6 +43,7 @@ def test_a_loop_ends(hasty):
     assert time.monotonic() - begin < 20
     with pytest.raises(Gone): value_of(hasty, "x")
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["import os; os._exit(0)", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV) or os.abort()",
     "import os\nfor n in range(3, 30):\n    try: os.close(n)\n    except OSError: pass", "import sys; sys.setrecursionlimit(10**9)\ndef f(): return f()\nf()"])
 def test_a_process_that_ends_is_gone_or_has_failed(source):

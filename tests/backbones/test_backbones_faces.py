@@ -303,6 +303,7 @@ def test_offline_says_what_to_do(hub, network, weights, url):
     assert "no route to host" in message
 
 
+@pytest.mark.slow
 def test_vgg16_takes_every_layer_of_the_original(monkeypatch):
     with torch.device("meta"): shapes = {k: v.shape for k, v in models.vgg16().state_dict().items()}
     monkeypatch.setattr(models.VGG16_Weights, "get_state_dict", lambda weights, **kwargs: {k: torch.tensor(.25).expand(s) for k, s in shapes.items()})

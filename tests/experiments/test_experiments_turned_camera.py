@@ -6,17 +6,9 @@ import torch
 
 import turned_camera as room
 from fer_nb.files import read_csv
-from shared import complete, key
 
 ROWS = read_csv(room.RESULTS)
 
-
-def test_the_shipped_table_is_complete_and_stays_byte_for_byte(tmp_path):
-    out = tmp_path/"again.csv"
-    out.write_bytes(room.RESULTS.read_bytes())
-    assert {key(row, room.KEY) for row in ROWS} == {key(job, room.KEY) for job in room.jobs()} and len(ROWS) == len(room.jobs()) == 12
-    complete(out, room.FIELDS, room.KEY, room.jobs(), None, progress=False)
-    assert out.read_bytes() == room.RESULTS.read_bytes()
 
 def test_the_source_is_known_and_a_little_helps_the_target():
     target = {lambd: [float(row["target"]) for row in ROWS if row["lambd"] == str(lambd)] for lambd in room.STRENGTHS}

@@ -274,6 +274,7 @@ def test_float32_at_any_length(loss, norm):
 # ---- in a training loop
 
 @every
+@pytest.mark.slow
 def test_compiled_equals_eager(loss):
     x, y, _ = loss.batch()
     x.requires_grad_()

@@ -36,6 +36,7 @@ def test_compare_orders_rows_by_recipe_then_seed(rows):
     assert [(r['loss'], r['seed']) for r in rows[0]] == [('softmax', 0), ('softmax', 1), ('dda', 0), ('dda', 1)]
     assert [asdict(replace(r, seed=s)) for r in PAIR for s in (0, 1)] == [{f.name: row[f.name] for f in fields(Recipe)} for row in rows[0]]
 
+@pytest.mark.slow
 def test_one_worker_two_workers_and_train_agree(rows):
     threads = torch.get_num_threads()
     assert same(rows[0], compare(PAIR, 2, workers=1, progress=False))

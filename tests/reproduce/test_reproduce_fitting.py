@@ -46,6 +46,7 @@ def test_measure_needs_pictures():
 
 def test_outputs(): assert [outputs(t) for t in (TINY, Training(("rafdb_compound",)), Training(("emotionet",), "au island"))] == [7, 11, 12]
 
+@pytest.mark.slow
 def test_vggface_from_a_file(tmp_path):
     t = Training(("rafdb",), network="vgg16fc", weights="vggface", size=64)
     torch.manual_seed(0)

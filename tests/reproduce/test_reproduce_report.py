@@ -52,6 +52,7 @@ def test_files(tmp_path):
     assert [row["ours"] for row in read_csv(tmp_path/"x-figure.csv")] == ["65.0", "nan"] and "65.0 ± 7.1" in (tmp_path/"x-figure.md").read_text(encoding="utf-8")
     assert (tmp_path/"figures/x-figure table.html").stat().st_size > 1000
 
+@pytest.mark.slow
 def test_figures_as_png(tmp_path):
     pytest.importorskip("kaleido")
     import plotly.graph_objects as go
