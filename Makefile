@@ -4,6 +4,7 @@
 # make fast              those that need neither a browser nor a notebook's kernel, without the slow ones
 # make quick ROOM=dda    one changed room: export, its tests, its notebook
 # make sync              rebuild library, page, README and docs/house.md from their sources
+# make site              the course as pages that need no network, in _site
 # make lint              style and types
 # make floors            the oldest versions that settings.ini allows, in an environment that is thrown away
 PY := .venv/bin/python
@@ -11,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE := # a hundred kernels need not compile us anew
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # many tests wait for a browser or for another process
 
-.PHONY: lab wmnist test fast quick sync lint floors browser proxy
+.PHONY: lab wmnist test fast quick sync site lint floors browser proxy
 
 lab: .venv/lab.ready
 	.venv/bin/fer_nb lab course
@@ -30,6 +31,9 @@ quick: .venv/dev.ready
 
 sync: .venv/dev.ready
 	$(PY) tools/sync.py
+
+site: .venv/site.ready
+	$(PY) tools/build_site.py
 
 lint: .venv/dev.ready
 	.venv/bin/ruff check

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from html import escape
+from importlib import metadata
 from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
@@ -25,6 +26,8 @@ MATHJAX = Path(sys.prefix)/'mathjax/node_modules/mathjax'
 BLOB = 'https://github.com/fer-nb/fer_nb/blob/main/'
 WIDGET = 'application/vnd.jupyter.widget-view+json'
 HIDDEN = ('#| default_exp', '#| hide')
+WINGS = {'datasets': 'Data sets', 'grl': 'Gradient reversal'} # folders whose name is no title
+PARTS = ('sphinx', 'furo', 'myst-nb', 'pygments') # packages that put files of theirs into the site
 
 
 class Movie(NamedTuple):
@@ -103,6 +106,9 @@ def without_widget(output, movie, up):
     return output | {'data': {'text/plain': text}}
 
 
+def plays(output): return 'movies/' in output.get('data', {}).get('text/html', '')
+
+
 def tags_of(cell):
     "How much of a code cell is shown."
     source = ''.join(cell['source'])
@@ -124,7 +130,8 @@ def for_reading(notebook, movie, up):
         own = next((t for t in texts if t[:1] not in '<'), '')
         cell['metadata'] = {'tags': tags_of(cell), 'mystnb': {'image': {'alt': ' '.join((own or said).split())}}}
         cell['source'] = re.sub(r'^#\|.*\n?', '', ''.join(cell['source']), flags=re.M)
-        if movie and any('<iframe' in str(o.get('data')) for o in cell['outputs']): movie = None
+        if any(plays(o) for o in cell['outputs']): # it needs no still beside it
+            cell['outputs'], movie = [o for o in cell['outputs'] if 'image/png' not in o.get('data', {})], None
     return notebook
 
 
@@ -162,7 +169,8 @@ def wings(folder, base):
     for path in sorted(folder.iterdir()):
         if path.suffix == '.ipynb': names.append(f'{base}{path.stem}')
         elif any(path.glob('*.ipynb')) and path.name != 'labs':
-            title = path.name.partition('_')[2].replace('_', ' ').capitalize()
+            word = path.name.partition('_')[2]
+            title = WINGS.get(word, word.replace('_', ' ').capitalize())
             (path/'index.md').write_text(f'# {title}\n\n{tree("", wings(path, ""))}', encoding='utf-8')
             names.append(f'{base}{path.name}/index')
     return names
@@ -177,7 +185,7 @@ def write_pages(source):
     (source/'api').mkdir()
     for name, text in api.items(): (source/f'api/{name}.md').write_text(outward(text, source/'api/x', source), encoding='utf-8')
     (source/'api/index.md').write_text(f'# The library\n\nEvery public name, as its room exports it.\n\n{tree("", api)}', encoding='utf-8')
-    sidebar = tree('Labs', labs) + tree('Rooms', wings(source/'nbs', 'nbs/')) + tree('Look up', ['gallery', 'errata', 'api/index'])
+    sidebar = tree('Labs', labs) + tree('Rooms', wings(source/'nbs', 'nbs/')) + tree('Look up', ['gallery', 'errata', 'api/index', 'genindex'])
     (source/'index.md').write_text(outward(readme, source/'index.md', source) + '\n' + sidebar, encoding='utf-8')
 
 
@@ -191,8 +199,18 @@ def mathjax(to):
     for file in ('es5/tex-chtml.js', 'LICENSE', 'package.json'): shutil.copy(MATHJAX/file, to)
 
 
+def licenses(to):
+    "What may be done with what others made: a text for each package and data set."
+    to.mkdir()
+    for part in PARTS:
+        found = metadata.distribution(part)
+        texts = [f for f in found.files or () if f.name.upper().startswith('LICENSE')]
+        for text in texts: (to/f'{part}-{found.version}-{text.name}').write_text(text.read_text(encoding='utf-8'), encoding='utf-8')
+    for file in (ROOT/'LICENSE', *sorted((ROOT/'data_samples').glob('*_LICENSE.txt'))): shutil.copy(file, to)
+
+
 def build(to):
-    "The site in a new folder; ends the program where something is wrong with it."
+    "The site in a new folder."
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder)/'source'
         shutil.copytree(ROOT/'site', source, ignore=shutil.ignore_patterns('__pycache__'))
@@ -202,15 +220,16 @@ def build(to):
         write_pages(source)
         write_movies(source/'extra/movies')
         mathjax(source/'_static/mathjax')
+        licenses(source/'_static/licenses')
         sphinx = [sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-j', 'auto']
         subprocess.run([*sphinx, '-d', Path(folder)/'trees', source, Path(folder)/'made'], check=True)
-        shutil.rmtree(Path(folder)/'made/_sources')
+        shutil.rmtree(Path(folder)/'made/_sources', ignore_errors=True)
         shutil.move(Path(folder)/'made', to)
-    if wrong := check_site.wrong(to): sys.exit('\n'.join(wrong))
 
 
 if __name__ == '__main__':
     to = Path(sys.argv[1] if sys.argv[1:] else ROOT/'_site')
     shutil.rmtree(to, ignore_errors=True)
     build(to)
+    if wrong := check_site.wrong(to): sys.exit('\n'.join(wrong))
     print(f'{to}: {len(list(to.rglob("*.html")))} pages, {sum(f.stat().st_size for f in to.rglob("*") if f.is_file()) / 1e6:.0f} MB')

@@ -109,7 +109,7 @@ def module_text(path):
     listed = next((ast.literal_eval(n.value) for n in tree.body if names_of(n) == ['__all__']), [])
     module = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
     room = re.search(r'File to edit: (?:\.\./)+(nbs/\S+\.ipynb)', source)
-    text = [f'## `{module}`', '', escaped(ast.get_docstring(tree) or ''), '']
+    text = [f'## `{module}`', '', ast.get_docstring(tree) or '', '']
     if room: text += [f'Room: [{heading(json.loads((ROOT/room[1]).read_text(encoding="utf-8")))}](../{room[1]})', '']
     for node in tree.body:
         if not (names := [n for n in names_of(node) if n in listed]): continue
