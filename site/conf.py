@@ -18,6 +18,10 @@ html_css_files = ['fer_nb.css']
 html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # would fetch pages, which a page that is a file may not
+mathjax3_config = {
+    'loader': {'load': ['[tex]/textmacros']},  # \\& within \\text
+    'tex': {'packages': {'[+]': ['textmacros']}},
+}
 mathjax_path = 'mathjax/tex-chtml.js'
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True

@@ -1,4 +1,4 @@
-"What is wrong with a built site: links that lead nowhere, what would be fetched from elsewhere, pictures without a text, large pages."
+"What is wrong with a built site: dead links, requests to elsewhere, nameless pictures, size."
 import re
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -6,23 +6,25 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LIMIT = 2_000_000  # bytes of a page with what it loads at once
-LOADS = {'img': 'src', 'script': 'src', 'link': 'href', 'iframe': 'src', 'source': 'src', 'video': 'src', 'audio': 'src', 'embed': 'src', 'object': 'data'}
-INERT = {'search', 'index', 'next', 'prev', 'author', 'copyright', 'help', 'canonical'}  # a <link> that loads nothing
+LOADS = dict.fromkeys(['img', 'script', 'iframe', 'source', 'video', 'audio', 'embed'], 'src')
+LOADS |= {'link': 'href', 'object': 'data'}
+INERT = {'search', 'index', 'next', 'prev', 'canonical'}  # a <link> that loads nothing
 
 
 class Page(HTMLParser):
     "What a page names, links to and loads."
     def __init__(self, path):
         super().__init__()
-        self.path, self.names, self.links, self.loads, self.nameless = path, set(), [], [], []
+        self.names, self.links, self.loads, self.nameless = set(), [], [], []
         self.feed(path.read_text(encoding='utf-8'))
 
     def handle_starttag(self, tag, attrs):
         has = dict(attrs)
         self.names |= {has.get('id'), has.get('name')}
         if tag == 'a' and has.get('href'): self.links.append(has['href'])
-        if tag == 'img' and not has.get('alt', '').strip(): self.nameless.append(has.get('src', '')[:80])
-        if tag == 'iframe' and not has.get('title'): self.nameless.append(has.get('src', '')[:80])
+        told = has.get({'img': 'alt', 'iframe': 'title'}.get(tag, ''), '')
+        if tag in ('img', 'iframe') and not told.strip():
+            self.nameless.append(has.get('src', '')[:80])
         target = has.get(LOADS.get(tag, ''), '')
         if target and not (tag == 'link' and INERT & set(has.get('rel', '').split())):
             self.loads.append((target, has.get('loading') == 'lazy'))
@@ -43,7 +45,8 @@ def dead(here, target):
     "Whether a link within the site leads nowhere."
     if urlsplit(target).scheme or target.startswith('//'): return False
     path, name = place(here, target)
-    return not path.is_file() or bool(name and path.suffix == '.html' and name not in page(path).names)
+    if not path.is_file(): return True
+    return path.suffix == '.html' and bool(name) and name not in page(path).names
 
 
 def elsewhere(target): return target.startswith(('http:', 'https:', '//'))
@@ -51,15 +54,17 @@ def elsewhere(target): return target.startswith(('http:', 'https:', '//'))
 
 def weight(here):
     "Bytes of a page and of what it loads at once."
-    own = {here} | {place(here, t)[0] for t, lazy in page(here).loads if not lazy and not urlsplit(t).scheme}
+    loads = (t for t, lazy in page(here).loads if not lazy and not urlsplit(t).scheme)
+    own = {here} | {place(here, t)[0] for t in loads}
     return sum(path.stat().st_size for path in own if path.is_file())
 
 
 def wrong_of(here, root):
     "What is wrong with one page."
     found, name = page(here), here.relative_to(root)
-    out = [f'{name}: leads nowhere: {t}' for t in [*found.links, *(t for t, _ in found.loads)] if dead(here, t)]
-    out += [f'{name}: loaded from elsewhere: {t}' for t, _ in found.loads if elsewhere(t)]
+    loads = [t for t, _ in found.loads]
+    out = [f'{name}: leads nowhere: {t}' for t in [*found.links, *loads] if dead(here, t)]
+    out += [f'{name}: loaded from elsewhere: {t}' for t in loads if elsewhere(t)]
     out += [f'{name}: says nothing of what it shows: {t}' for t in found.nameless]
     return out + [f'{name}: {weight(here):,} bytes'] * (weight(here) > LIMIT)
 

@@ -1,4 +1,4 @@
-"The library's public names as Markdown pages for the site, read from the modules' text: nothing is imported."
+"The library's public names as Markdown, read from the modules' text: nothing is imported."
 import ast
 import inspect
 import io
@@ -30,7 +30,8 @@ def prose(docstring):
         item = re.match(r' +(\*{0,2}\w[\w, ]*): (.*)', line)
         if item: blocks.append(f'- `{item[1]}`: {escaped(item[2])}')
         elif not line.strip() or re.match(r'[A-Z]\w+:( |$)', line): blocks.append(escaped(line))
-        else: blocks[-1:] = [f'{blocks[-1]} {escaped(line.strip())}'.strip() if blocks else escaped(line)]
+        elif blocks: blocks[-1] = f'{blocks[-1]} {escaped(line.strip())}'.strip()
+        else: blocks.append(escaped(line))
     text = '\n\n'.join(block for block in blocks if block)
     return re.sub(r'\n\n(?=- )', '\n', text).replace(':\n- ', ':\n\n- ')
 
@@ -39,7 +40,8 @@ def parameters(node, notes):
     "What each argument of a function means, and what it returns."
     a = node.args
     lines = [arg.lineno for arg in a.posonlyargs + a.args + a.kwonlyargs]
-    named = [*a.posonlyargs, *a.args, *filter(None, [a.vararg]), *a.kwonlyargs, *filter(None, [a.kwarg])]
+    stars = [[arg] if arg else [] for arg in (a.vararg, a.kwarg)]
+    named = [*a.posonlyargs, *a.args, *stars[0], *a.kwonlyargs, *stars[1]]
     said = [f'- `{arg.arg}`: {escaped(notes[arg.end_lineno])}' for arg in named
             if arg.end_lineno in notes and lines.count(arg.lineno) < 2]
     end = node.returns and notes.get(node.returns.end_lineno)
@@ -61,20 +63,27 @@ def block(kind, head, module, lines, colons=3):
     return '\n'.join([f'{fence}{{py:{kind}}} {head}', f':module: {module}', '', *lines, fence, ''])
 
 
+def method_block(owner, node, module, notes):
+    "A method, or what is read like an attribute."
+    kinds = {ast.unparse(d) for d in node.decorator_list}
+    kind = next((k for k in ('property', 'staticmethod', 'classmethod') if k in kinds), 'method')
+    call = '' if kind == 'property' else arguments(node, kind != 'staticmethod')
+    return block(kind, f'{owner}.{node.name}{call}', module, said(node, notes))
+
+
 def class_block(node, module, notes):
     "A class with its fields and its public methods."
     made = [n for n in node.body if isinstance(n, ast.FunctionDef)]
     init = next((n for n in made if n.name == '__init__'), None)
     fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
     head, about = node.name + (arguments(init, 1) if init else ''), ast.get_docstring(node) or ''
-    lines = [prose(about), '', *(parameters(init, notes) if init and 'Args:' not in about else []), '']
-    lines += [f'- `{ast.unparse(f)}`: {escaped(notes[f.end_lineno])}' for f in fields if f.end_lineno in notes]
+    told = parameters(init, notes) if init and 'Args:' not in about else []
+    lines = [prose(about), '', *told, '']
+    lines += [f'- `{ast.unparse(f)}`: {escaped(notes[f.end_lineno])}' for f in fields
+              if f.end_lineno in notes]
     for n in made:
-        if n.name.startswith('_') or not ast.get_docstring(n): continue
-        kinds = {ast.unparse(d) for d in n.decorator_list}
-        kind = 'property' if 'property' in kinds else 'staticmethod' if 'staticmethod' in kinds else 'method'
-        call = '' if kind == 'property' else arguments(n, kind == 'method' or 'classmethod' in kinds)
-        lines += ['', block(kind, f'{node.name}.{n.name}{call}', module, said(n, notes))]
+        if not n.name.startswith('_') and ast.get_docstring(n):
+            lines += ['', method_block(node.name, n, module, notes)]
     return block('class', head.removesuffix(' -> None'), module, lines, 4)
 
 
@@ -86,13 +95,15 @@ def value_block(node, names, module, notes):
     value = ast.unparse(node.value) if len(names) == 1 and node.value else ''
     shown = f'`= {value}`' if 0 < len(value) < 80 else ''
     note = escaped(notes.get(node.end_lineno, notes.get(node.lineno, '')))
-    return ''.join(block('data', name, module, [' '.join(filter(None, [shown, note]))]) for name in names)
+    text = ' '.join(filter(None, [shown, note]))
+    return ''.join(block('data', name, module, [text]) for name in names)
 
 
 def names_of(node):
     "The names that a statement gives."
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)): return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)): return []
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
 
 
@@ -110,10 +121,14 @@ def module_text(path):
     module = '.'.join(path.relative_to(ROOT).with_suffix('').parts)
     room = re.search(r'File to edit: (?:\.\./)+(nbs/\S+\.ipynb)', source)
     text = [f'## `{module}`', '', ast.get_docstring(tree) or '', '']
-    if room: text += [f'Room: [{heading(json.loads((ROOT/room[1]).read_text(encoding="utf-8")))}](../{room[1]})', '']
+    if room:
+        notebook = json.loads((ROOT/room[1]).read_text(encoding='utf-8'))
+        text += [f'Room: [{heading(notebook)}](../{room[1]})', '']
     for node in tree.body:
         if not (names := [n for n in names_of(node) if n in listed]): continue
-        if isinstance(node, ast.FunctionDef): text.append(block('function', node.name + arguments(node), module, said(node, notes)))
+        if isinstance(node, ast.FunctionDef):
+            head = node.name + arguments(node)
+            text.append(block('function', head, module, said(node, notes)))
         elif isinstance(node, ast.ClassDef): text.append(class_block(node, module, notes))
         else: text.append(value_block(node, names, module, notes))
     return '\n'.join(text) + '\n' if listed else ''
