@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from configparser import ConfigParser
 from importlib import metadata
 from pathlib import Path
 from textwrap import shorten
@@ -21,7 +22,9 @@ from site_movies import MOVIES, gallery, plays, recorded, write_movies
 ROOT = Path(__file__).resolve().parent.parent
 MATHJAX = Path(sys.prefix)/'mathjax/node_modules/mathjax'
 VERSION = '3.2.2' # of MathJax
-BLOB = 'https://github.com/fer-nb/fer_nb/blob/main/'
+SETTINGS = ConfigParser(delimiters=['='])
+SETTINGS.read(ROOT/'settings.ini', encoding='utf-8')
+BLOB = '{git_url}/blob/{branch}/'.format(**SETTINGS['DEFAULT'])
 WIDGET, PLOTLY = 'application/vnd.jupyter.widget-view+json', 'application/vnd.plotly.v1+json'
 HIDDEN = ('#| default_exp', '#| hide')
 WINGS = {'datasets': 'Data sets', 'grl': 'Gradient reversal'} # folders whose name is no title
@@ -88,7 +91,8 @@ def for_reading(notebook, movie, up):
             cell = code_for_reading(cell, said, movie, up)
             if any(map(plays, cell['outputs'])): movie = None
         cells.append(cell)
-    return notebook | {'cells': cells}
+    about = {key: value for key, value in notebook['metadata'].items() if key != 'widgets'}
+    return notebook | {'cells': cells, 'metadata': about}
 
 
 def outward(text, page, source):

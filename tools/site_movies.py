@@ -64,7 +64,8 @@ def frame(movie, up):
 
 def recorded(movie, up):
     "What stands in place of a theatre."
-    return f'<p>Recorded: {escape(movie.title)}. {escape(movie.text)}</p>{frame(movie, up)}'
+    text = f'Recorded: {movie.title}. {movie.text} To train networks yourself, run the notebook.'
+    return f'<p>{escape(text)}</p>{frame(movie, up)}'
 
 
 def plays(output):
