@@ -165,7 +165,7 @@ def run(
     seeds, workers, part = whole("seeds", seeds), _workers(jobs), _checked_part(part)
     need(bool(folders) or scale != "paper", "scale",
          '"lab" or "smoke" for embedded faces, which are 64 pixels wide', '"paper"')
-    report, content = check_data(experiment, folders)
+    report, content = check_data(experiment, folders, scale)
     main, home = first_process(), None if out is None else make_folder(out)
     if progress and main: print(report)
     # other pictures, other models
