@@ -196,6 +196,7 @@ def keep(
     with whole_file(path) as file: torch.save(state, file)
     drop_parts(path.parent)
 
+# %% ../../nbs/22_reproduce/03_fitting.ipynb #6e91003a
 def _start_from(model: nn.Module, t: Training, seed: int, folders: Mapping, weights: Any,
                 out: Path | None) -> None:
     "Give the model the weights of the training before."
@@ -209,6 +210,7 @@ def _start_from(model: nn.Module, t: Training, seed: int, folders: Mapping, weig
         if kept and first_process(): keep(model.state_dict(), kept)
         set_random_state(before)
 
+# %% ../../nbs/22_reproduce/03_fitting.ipynb #ce446c33
 def train(
     t: Training,
     seed: int = 0,
