@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -207,7 +207,7 @@ def trace_step(
 
 # %% ../../nbs/24_page/00_step.ipynb #b0f7d001
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None, None, None]:
     "Without a word about attributes that are empty lists."
     log = logging.getLogger("onnx_ir")
     before = log.level
