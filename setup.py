@@ -6,8 +6,8 @@ from setuptools import find_packages, setup
 config = ConfigParser(delimiters=['='])
 config.read('settings.ini', encoding='utf-8')
 cfg = config['DEFAULT']
-extras = {name: cfg[f'{name}_requirements'].split() for name in ('lab', 'faces', 'grade', 'site', 'dev')}
-extras['all'] = sorted({r for name in ('lab', 'faces', 'grade') for r in extras[name]})
+extras = {name: cfg[f'{name}_requirements'].split() for name in ('lab', 'faces', 'page', 'grade', 'site', 'dev')}
+extras['all'] = sorted({r for name in ('lab', 'faces', 'page', 'grade') for r in extras[name]})
 extras['dev'] += extras['all'] + extras['site']
 lessons = sorted({p.parent for p in Path('nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts})
 shipped = {'fer_nb.data_samples': 'data_samples', 'fer_nb.docs.course': 'docs/course'} | {'fer_nb.' + '.'.join(p.parts): p.as_posix() for p in lessons}

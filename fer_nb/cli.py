@@ -153,7 +153,7 @@ def reproduce(
     else:
         folders = dict(pair.partition("=")[::2] for pair in data)
         need("" not in folders.values(), "data", "NAME=DIR", " ".join(data))
-        for e in experiments: needs(e, folders) # before hours are spent on the first
+        for e in experiments: needs(e, folders, options.get("scale")) # before hours are spent
         for e in experiments:
             cells = run(e, folders, out=out, **options)
             if first_process(): print(f"\n{e.name}: {e.title}\n{markdown(cells)}")

@@ -22,13 +22,20 @@ __all__ = ['REDUCTIONS', 'Targets', 'ClassWords', 'check_weight', 'read_targets'
 # %% ../nbs/09_targets.ipynb #ec452143
 REDUCTIONS = ("mean", "sum", "none")
 
+def _seen(
+    t: torch.Tensor, # what is looked at
+    ask: Callable[[torch.Tensor], Any], # gives numbers of it
+) -> Any: # the answer; None where looking costs time or cannot be done
+    "Look at values only where it costs nothing: on the CPU and outside compilation."
+    if t.device.type != "cpu" or torch.compiler.is_compiling() or not len(t): return None
+    try: return ask(t)
+    except RuntimeError: return None # nothing to look at inside torch.func.vmap or tracing
+
 def _label_range(
     y: torch.Tensor, # labels
-) -> tuple[int, int] | None: # smallest and largest; None where looking costs time or cannot be done
-    "Look at the labels only where it costs nothing: on the CPU and outside compilation."
-    if y.device.type != "cpu" or torch.compiler.is_compiling() or not len(y): return None
-    try: return int(y.min()), int(y.max())
-    except RuntimeError: return None # nothing to look at inside torch.func.vmap or tracing
+) -> tuple[int, int] | None: # smallest and largest; None where nobody can look
+    "Between which numbers the labels lie."
+    return _seen(y, lambda y: (int(y.min()), int(y.max())))
 
 # %% ../nbs/09_targets.ipynb #bfed92f2
 @dataclass(frozen=True)
@@ -149,8 +156,8 @@ def _soft(
     need(y.shape == (x.shape[0], num_classes), "y",
          f"class numbers, or probabilities ({x.shape[0]}, {num_classes})",
          f"{tuple(y.shape)} of {y.dtype}")
-    if y.device.type == "cpu" and not torch.compiler.is_compiling() and len(y):
-        need(bool((y >= 0).all()), "y", "probabilities of at least 0", f"{y.min():.3g}")
+    fits = _seen(y, lambda y: bool((y >= 0).all()))
+    if fits is False: need(fits, "y", "probabilities of at least 0", f"{y.min():.3g}")
     shares = y.to(x.dtype) if weight is None else y.to(x.dtype) * weight.to(x.dtype)
     w = x.new_ones(x.shape[0])
     return Targets(shares.argmax(1), w, shares, w.sum())
@@ -170,9 +177,8 @@ def check_weight(
     Raises: ValueError for anything else"""
     if weight is None: return None
     tensor("weight", weight, (num_classes,), floating=True)
-    if weight.device.type == "cpu" and not torch.compiler.is_compiling():
-        good = bool(weight.isfinite().all() and (weight >= 0).all())
-        need(good, "weight", "finite numbers of at least 0", weight.tolist())
+    good = _seen(weight, lambda w: bool(w.isfinite().all() and (w >= 0).all()))
+    if good is False: need(good, "weight", "finite numbers of at least 0", weight.tolist())
     return weight
 
 def read_targets(

@@ -65,7 +65,7 @@ def test_metadata(wheel):
     assert 'Apache-2.0' in (dist.metadata.get('License'), dist.metadata.get('License-Expression'))
     assert dist.metadata['Summary'] == settings['description'] and dist.metadata['Requires-Python'] == f">={settings['min_python']}"
     assert [(e.group, e.name, e.value) for e in dist.entry_points if e.group == 'console_scripts'] == [('console_scripts', 'fer_nb', 'fer_nb.cli:main')]
-    assert set(dist.metadata.get_all('Provides-Extra')) == {'lab', 'faces', 'grade', 'dev', 'all'}
+    assert set(dist.metadata.get_all('Provides-Extra')) == {'lab', 'faces', 'grade', 'page', 'site', 'dev', 'all'}
 
 def test_users_are_not_capped(wheel):
     "no upper bounds on what runs; the notebook tools are asked for in the dev extra alone"

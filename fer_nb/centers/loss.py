@@ -223,9 +223,14 @@ class _Centers(Told):
 
     def tables(self) -> list[str]: return ["centers"]
 
+    @property
+    def learned(self) -> bool: # torch.func.functional_call lends a plain tensor
+        "Whether the centers belong to the optimizer."
+        return "centers" in self._parameters
+
     def current(self) -> torch.Tensor: # (K, d)
         "The centers c(t): a copy of the buffer, for backward still needs c(t) after it has moved."
-        if isinstance(self.centers, nn.Parameter): return self.centers
+        if self.learned: return self.centers
         return _snapshot(self.centers) if torch.compiler.is_compiling() else self.centers.clone()
 
 # %% ../../nbs/10_centers/00_loss.ipynb #90c0495a
@@ -237,7 +242,7 @@ class _Moving(_Centers):
     @property
     def moving(self) -> bool:
         "Whether a forward pass moves the centers."
-        return learning(self) and not isinstance(self.centers, nn.Parameter)
+        return learning(self) and not self.learned
 
     @torch.no_grad()
     def move(self,

@@ -66,7 +66,9 @@ _ABOUT = { # title and note of every experiment; its name begins with the paper'
     "001-table-1": ("Adaptation without a pre-trained model",
         "Epochs are not given (60 here); λ = 0.1."),
     "001-table-2": ("Adaptation of a pre-trained model",
-        "Epochs are not given (60 here); λ = 0.1. Figure 3 draws the features of its rows."),
+        "Epochs are not given (60 here); λ = 0.1. Figure 3 draws the features of its rows. On a "
+        "laptop the network starts from what it learned on four other sets, not from VGGFace's "
+        "faces."),
     "001-sweep": ("λ from 0 to 1, which the paper does not print", ""),
     "002-table-1": ("RAF-DB with unlabeled pictures",
         "Learning rate, batch size and the weights of center and island loss are not given (Adam "

@@ -24,19 +24,20 @@ from ..checks import instance, need
 from ..datasets import BalancedBatches
 from ..dda import DDALoss
 from ..faces import COMPOUND_EMOTIONS, EMOTIONS
+from ..files import drop_parts, whole_file
 from ..grl import DomainAdversarial, DomainClassifier
 from ..large_margin import (EMOTIONET_AUS, LargeMarginLoss, PseudoEmotions, SemiSupervised,
                                  f1_averages, f1_per_au)
 from ..preprocessing import augment, ten_crops
 from .sets import Mapped, parts
 from .trainings import ADVERSARIAL, NETWORKS, Training
-from ..runtime import (evaluating, random_state, set_random_state, share_of,
+from ..runtime import (evaluating, first_process, random_state, set_random_state, share_of,
                             started_processes, training_device)
 from ..separate_loss import SeparateLoss, similarity_table, true_centers
 from ..training import Batches, Objective, cosine, fit, score
 
 # %% auto #0
-__all__ = ['outputs', 'load_vggface', 'build', 'objective', 'falling', 'train', 'measure']
+__all__ = ['outputs', 'load_vggface', 'build', 'objective', 'falling', 'keep', 'train', 'measure']
 
 # %% ../../nbs/22_reproduce/03_fitting.ipynb #2d8f0447
 def outputs(
@@ -186,6 +187,16 @@ def falling(
     return t.decay ** -(n * t.epochs // total // t.every)
 
 # %% ../../nbs/22_reproduce/03_fitting.ipynb #d4b54419
+def keep(
+    state: Any, # tensors
+    path: Path, # its folder is made
+) -> None:
+    "Save tensors, whole or not at all."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as file: torch.save(state, file)
+    drop_parts(path.parent)
+
+# %% ../../nbs/22_reproduce/03_fitting.ipynb #6e91003a
 def _start_from(model: nn.Module, t: Training, seed: int, folders: Mapping, weights: Any,
                 out: Path | None) -> None:
     "Give the model the weights of the training before."
@@ -196,8 +207,10 @@ def _start_from(model: nn.Module, t: Training, seed: int, folders: Mapping, weig
     else: # the random numbers that follow are the same either way
         before = random_state()
         model.load_state_dict(train(t.start, seed, folders, weights, out).state_dict())
+        if kept and first_process(): keep(model.state_dict(), kept)
         set_random_state(before)
 
+# %% ../../nbs/22_reproduce/03_fitting.ipynb #ce446c33
 def train(
     t: Training,
     seed: int = 0,

@@ -13,13 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from ..checks import choice, need, whole
-from ..files import drop_parts, make_folder, read_lines, whole_file
+from ..files import make_folder, read_lines
 from ..papers import train as train_recipe
 from .experiments import Experiment, find
-from .fitting import measure, outputs, train
+from .fitting import keep, measure, outputs, train
 from .report import collect, write
 from .sets import check_data, parts
 from .trainings import SCALES, Recipe, Training, at_scale, chain, sets_of
@@ -69,12 +67,6 @@ def plan(
     return jobs
 
 # %% ../../nbs/22_reproduce/05_runner.ipynb #ca76a2d3
-def _keep(state: Any, path: Path) -> None:
-    "Save tensors, whole or not at all."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file: torch.save(state, file)
-    drop_parts(path.parent)
-
 def _digits_row(job: Job, r: Recipe, folders: Mapping) -> dict:
     "A recipe of Wild-MNIST, trained as room 20 does."
     data = folders.get("mnist", r.data)
@@ -94,8 +86,8 @@ def _faces_row(job: Job, t: Training, folders: Mapping, weights: Any, work: Path
         features |= {f"{name} x": e, f"{name} y": y}
     if work is not None and first_process():
         file = f"{t.key()}-{job.seed}.pt"
-        if t.start is None: _keep(model.state_dict(), work/"models"/file)
-        if job.seed == 0: _keep(features, work/"features"/file)
+        if t.start is None: keep(model.state_dict(), work/"models"/file)
+        if job.seed == 0: keep(features, work/"features"/file)
     return {"measured": measured}
 
 # %% ../../nbs/22_reproduce/05_runner.ipynb #0e5d5ba3
@@ -173,7 +165,7 @@ def run(
     seeds, workers, part = whole("seeds", seeds), _workers(jobs), _checked_part(part)
     need(bool(folders) or scale != "paper", "scale",
          '"lab" or "smoke" for embedded faces, which are 64 pixels wide', '"paper"')
-    report, content = check_data(experiment, folders)
+    report, content = check_data(experiment, folders, scale)
     main, home = first_process(), None if out is None else make_folder(out)
     if progress and main: print(report)
     # other pictures, other models

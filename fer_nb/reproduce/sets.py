@@ -22,7 +22,7 @@ from ..faces import AU_NAMES, COMPOUND_EMOTIONS, Faces, load_faces
 from ..large_margin import EMOTIONET_AUS
 from ..preprocessing import IMAGENET, normalize, to_gray
 from .experiments import Experiment
-from .trainings import EMBEDDED, SHORT, Training, sets_of
+from .trainings import EMBEDDED, SHORT, Training, at_scale, sets_of
 from ..wmnist import load_digits
 
 # %% auto #0
@@ -114,13 +114,15 @@ _IDX = ("MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same o
 def needs(
     experiment: Experiment,
     folders: Mapping[str, Any], # name of a set -> its folder
+    scale: str | None = None, # None: "paper" for real pictures, "lab" for embedded ones
 ) -> list[str]: # names of the sets it needs
     """What an experiment is trained and tested on.
 
     Raises: ValueError for a set that is missing or unknown"""
+    scale = scale or ("paper" if folders else "lab")
     needed = list(dict.fromkeys(
         name.partition(":")[0] for cell in experiment.cells
-        for name in (*sets_of(cell.training), cell.test)))
+        for name in (*sets_of(at_scale(cell.training, scale)), cell.test)))
     unknown = sorted(set(folders) - set(SHORT))
     need(not unknown, "data", f"names among {', '.join(SHORT)}", ", ".join(unknown))
     missing = [name for name in needed if folders and name not in folders]
@@ -149,11 +151,12 @@ def _content(name: str, folder: Path) -> tuple[str, str]:
 def check_data(
     experiment: Experiment,
     folders: Mapping[str, Any], # name of a set -> its folder
+    scale: str | None = None, # see `needs`
 ) -> tuple[str, dict[str, str]]: # a report; set -> a short name of what is in it
     """What is there and what is missing, before anything is trained.
 
     Raises: ValueError for a set that is missing or unknown, or a folder that does not hold it"""
-    needed = needs(experiment, folders)
+    needed = needs(experiment, folders, scale)
     if not folders:
         stand = ", ".join(f"{EMBEDDED[name]} for {SHORT[name]}" for name in needed)
         return f"embedded pictures: {stand}", dict.fromkeys(needed, "embedded")

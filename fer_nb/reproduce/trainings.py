@@ -85,6 +85,7 @@ def sets_of(
 
 # %% ../../nbs/22_reproduce/00_trainings.ipynb #2e53100b
 SCALES = ("paper", "lab", "smoke")
+_ORDER = ("kdef", "ckplus", "jaffe", "tfeid")
 
 def at_scale(
     t: Training | Recipe,
@@ -98,15 +99,14 @@ def at_scale(
         few = {"majority": 32} if scale == "smoke" else {}
         return replace(PRESETS["lab"], loss=t.loss, lam=float(t.lam > 0), gamma=t.gamma, **few,
                        **epochs)
+    start = Training(_ORDER) if t.weights == "vggface" else t.start
     wild = any(EMBEDDED[name].startswith("wild") for name in t.sets) # three times as large
     few = {"most": 32} if scale == "smoke" else {}
     return replace(t, network="labcnn", size=64, crop=None, weights="none", batch=64, lr=2e-3,
-                   adam=True, decay=1., every=1, start=t.start and at_scale(t.start, scale), **few,
+                   adam=True, decay=1., every=1, start=start and at_scale(start, scale), **few,
                    **{"epochs": 8 if wild else 24} | epochs)
 
 # %% ../../nbs/22_reproduce/00_trainings.ipynb #2cc91fec
-_ORDER = ("kdef", "ckplus", "jaffe", "tfeid")
-
 def _paper_000() -> dict[str, Training]:
     base = Training(("kdef",), network="vgg19taps", gray=True, batch=40, lr=1e-4, adam=True,
                     epochs=100)

@@ -416,6 +416,15 @@ def test_autograd_centers_learn_by_the_optimizer_only(loss):
     close(criterion.centers.grad, loss.reference(x, y, c)[2], least=loss.least)
     loss.module(5, 3).load_state_dict(criterion.state_dict())          # the same name in both
 
+@learned
+def test_autograd_centers_follow_no_rule_in_a_functional_call(loss):
+    "torch.func.functional_call lends the module plain tensors in the place of its Parameters."
+    x, y, c = loss.batch()
+    criterion = prepared(loss, c, centers="autograd")
+    lent = {name: p.detach().clone() for name, p in criterion.named_parameters()}
+    assert_close(torch.func.functional_call(criterion, lent, (x, y)), criterion(x, y).detach())
+    assert all(torch.equal(lent[name], p) for name, p in criterion.named_parameters())
+
 @every
 def test_a_plain_loop_lowers_the_loss(loss):
     torch.manual_seed(0)

@@ -105,3 +105,11 @@ def test_going_on_takes_the_kept_model(tmp_path):
     assert all(made[k].equal(v) for k, v in train(t, out=tmp_path).state_dict().items())
     torch.save(train(TINY, 7).state_dict(), tmp_path/f"models/{TINY.key()}-0.pt")
     assert not all(made[k].equal(v) for k, v in train(t, out=tmp_path).state_dict().items())
+
+def test_what_was_trained_to_go_on_with_is_kept(tmp_path):
+    "Ten trainings of Table II of paper 001 begin with one"
+    t = replace(TINY, sets=("jaffe",), start=TINY)
+    made = train(t, 2, out=tmp_path).state_dict()
+    kept = torch.load(tmp_path/f"models/{TINY.key()}-2.pt", weights_only=True)
+    assert all(kept[k].equal(v) for k, v in train(TINY, 2).state_dict().items())
+    assert all(made[k].equal(v) for k, v in train(t, 2, out=tmp_path).state_dict().items())

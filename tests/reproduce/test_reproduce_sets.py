@@ -61,3 +61,6 @@ def test_missing_sets_are_named_with_their_layout(folders):
     with pytest.raises(ValueError, match="data: expected names among kdef, .*, got kdf"): check_data(EXPERIMENTS["000-table-1"], {"kdf": "x"})
     assert check_data(EXPERIMENTS["004-table-3"], {})[0] == "embedded pictures: wild_gray for AffectNet, video_gray for CK, lab_color for MMI, wild_color for RAF-DB"
     assert needs(EXPERIMENTS["000-table-2"], {}) == ["kdef", "ckplus", "jaffe", "tfeid"]
+    own = {"fer2013": "x", "rafdb": "x"} # a laptop starts from four other sets, the paper from VGGFace
+    assert set(needs(EXPERIMENTS["001-table-2"], own)) == set(own) and set(needs(EXPERIMENTS["001-table-2"], {})) == {*own, "kdef", "ckplus", "jaffe", "tfeid"}
+    with pytest.raises(ValueError, match="missing: kdef, ckplus, jaffe, tfeid"): needs(EXPERIMENTS["001-table-2"], own, "smoke")

@@ -1,0 +1,137 @@
+"A training step as a file: what comes out of it is what `fit` does, for every loss, and a loss of one's own."
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from fer_nb.backbones import Output
+from fer_nb.page import TracedStep, export_step, trace_step
+from fer_nb.papers import LOSSES, Recipe, build, wild_data
+from fer_nb.training import Batches, Objective, cosine, fit
+
+OURS = ("softmax", "center", "island", "dda", "separate", "margin", "angular")
+
+
+def as_torch(traced):
+    "What runs the operations one by one."
+    return lambda given: dict(zip(traced.outputs, traced.graph(*given.values())))
+
+def as_engine(traced):
+    "What runs the file."
+    ort = pytest.importorskip("onnxruntime")
+    engine = ort.InferenceSession(export_step(traced))
+    asked = [i.name for i in engine.get_inputs()]
+    assert [o.name for o in engine.get_outputs()] == traced.outputs
+    return lambda given: dict(zip(traced.outputs, map(torch.tensor, engine.run(None, {k: given[k].numpy() for k in asked}))))
+
+def away(a, b): return float((a.double() - b.double()).abs().max() / b.double().abs().max().clamp(min=1e-9)) if b.numel() else 0.
+
+def training(recipe, dtype):
+    "`fit` as the recipe wants it, in a precision."
+    model, objective = build(recipe)
+    data = wild_data(recipe)
+    batches = Batches(data.x.to(dtype), data.y, batch_size=recipe.batch_size, seed=recipe.seed)
+    return fit(model.to(dtype), objective.to(dtype), batches, recipe.epochs, lr=recipe.lr, schedule=cosine(), clip=recipe.clip, center_lr=recipe.alpha)
+
+def followed(recipe, steps, runs, dtype):
+    "How far the written steps are from those of `fit`, each from where `fit` stands: the farthest, relative to the largest number."
+    farthest = 0.
+    for taken in training(recipe, dtype):
+        x, y = taken.batch
+        if taken.n == 1:
+            traced = trace_step(*(m.to(dtype) for m in build(recipe)), x, y, recipe.clip)
+            run, now = runs(traced), dict(traced.start)
+        rates = dict(lr=torch.tensor(taken.lr, dtype=dtype), center_lr=torch.tensor(recipe.alpha * taken.lr / recipe.lr, dtype=dtype))
+        out = run({**now, "x": x, "y": y, **rates})
+        there = {f"model.{n}": t for n, t in taken.model.state_dict().items()} | {f"objective.{n}": t for n, t in taken.objective.state_dict().items()}
+        now = {name: out[f"new/{name}"] if name.startswith("momenta/") else there[name.partition("/")[2]].clone() for name in now}
+        pairs = [(out[f"new/{name}"], t) for name, t in now.items()] + [(out[f"loss/{name}"], t) for name, t in taken.losses.items()]
+        pairs += [(out["embedding"], taken.output.embedding), (out["logits"], taken.output.logits), (out["gradient"], taken.grad_norm)]
+        farthest = max(farthest, *(away(a, b) for a, b in pairs))
+        if taken.n == steps: return farthest
+
+def small(loss, **more): return Recipe(loss, batch_size=130, **more) # 15 batches, all alike
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_operations_are_those_of_fit(loss): assert followed(small(loss), 3, as_torch, torch.float64) < 1e-9
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", OURS)
+def test_the_file_does_what_fit_does(loss):
+    "As short as embeddings are at first, their directions are made of rounding, which losses of angles hand on; and the other of two equal maxima may win."
+    assert followed(small(loss), 10, as_engine, torch.float32) < (5e-3 if loss in ("separate", "angular", "margin") else 1e-4)
+
+@pytest.mark.slow
+def test_a_hundred_steps(): assert followed(small("dda"), 100, as_engine, torch.float32) < 1e-3
+
+@pytest.mark.parametrize("change", [dict(scaling="code"), dict(centers="autograd"), dict(clip=None), dict(width=.1, size=28), dict(feat_dim=3)])
+def test_other_settings(change): assert followed(small("dda", **change), 2, as_torch, torch.float64) < 1e-9
+
+class Huber(nn.Module):
+    "A loss that nobody has seen before."
+    def __init__(self):
+        super().__init__()
+        self.ring = nn.Parameter(torch.tensor(1.5))
+        self.register_buffer("mean", torch.zeros(2))
+    def forward(self, x, y):
+        with torch.no_grad(): self.mean.mul_(.9).add_(x.mean(0), alpha=.1)
+        return nn.functional.huber_loss((x - self.mean).norm(dim=1), self.ring.expand(len(x)))
+
+class Net(nn.Module):
+    def __init__(self, *layers):
+        super().__init__()
+        self.body, self.head = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(2)), nn.Linear(2, 3)
+    def forward(self, x):
+        e = self.body(x)
+        return Output(e, self.head(e))
+
+def parts(*layers):
+    torch.manual_seed(0)
+    x, model = torch.randn(6, 1, 8, 8), Net(*layers)
+    model(x)
+    return model, x, torch.arange(6) % 3
+
+@pytest.mark.parametrize("runs", [as_torch, pytest.param(as_engine, marks=pytest.mark.slow)])
+def test_a_loss_and_a_network_of_ones_own(runs):
+    model, x, y = parts(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 2, 3, bias=False), nn.Tanh())
+    objective = Objective(huber=(Huber(), .3))
+    traced = trace_step(model, objective, x, y, clip=.1)
+    out = runs(traced)({**traced.start, "x": x, "y": y, "lr": torch.tensor(.1), "center_lr": torch.tensor(.7)})
+    losses = objective((x, y), model(x))
+    sum(losses.values()).backward()
+    norm = nn.utils.clip_grad_norm_([*model.parameters(), *objective.parameters()], .1)
+    torch.testing.assert_close(out["gradient"], norm)
+    torch.testing.assert_close(out["loss/huber"], losses["huber"].detach())
+    for p in model.parameters(): p.data -= .1 * (p.grad + 5e-4 * p.data)
+    for name, p in model.named_parameters(): torch.testing.assert_close(out[f"new/weights/model.{name}"], p.detach())
+    ring = objective.terms["huber"].ring
+    torch.testing.assert_close(out["new/weights/objective.terms.huber.ring"], (ring - .7 * ring.grad).detach())
+    torch.testing.assert_close(out["new/others/objective.terms.huber.mean"], objective.terms["huber"].mean)
+    assert "momenta/objective.terms.huber.ring" not in traced.start
+
+def test_writing_down_changes_nothing():
+    model, objective = build(small("dda"))
+    before = {n: t.clone() for m in (model, objective) for n, t in m.state_dict().items()}
+    trace_step(model, objective, torch.randn(10, 1, 14, 14), torch.arange(10))
+    assert all(t.equal(before[n]) for m in (model, objective) for n, t in m.state_dict().items()) and all(p.grad is None for p in model.parameters())
+
+@pytest.mark.parametrize("layers, says", [
+    ([nn.Conv2d(1, 2, 3, stride=2)], "model: expected convolutions of stride 1 without groups or dilation, got another one"),
+    ([nn.Conv2d(1, 2, 3), nn.MaxPool2d(2, padding=1)], "model: expected pooling without padding or dilation, got another one")])
+def test_layers_that_cannot_be_written_down(layers, says):
+    model, x, y = parts(*layers)
+    with pytest.raises(ValueError, match=says): trace_step(model, Objective(), x, y)
+
+@pytest.mark.parametrize("change, says", [
+    (dict(x=3), "x: expected a tensor, got int"), (dict(y=torch.zeros(2, 2)), "y: expected"), (dict(clip=0), "clip: expected a finite number above 0, got 0"),
+    (dict(model=len), "model: expected a torch.nn.Module, got"), (dict(objective=None), "objective: expected a torch.nn.Module, got")])
+def test_bad_input(change, says):
+    model, x, y = parts()
+    with pytest.raises(ValueError, match=says): trace_step(**dict(model=model, objective=Objective(), x=x, y=y) | change)
+
+def test_a_file_needs_a_step_and_the_page_extra(monkeypatch):
+    with pytest.raises(ValueError, match="step: expected what trace_step returns"): export_step(3)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ImportError, match=r'export_step: expected the packages of the page extra; .*pip install "fer_nb\[page\]"'):
+        export_step(TracedStep(None, {}, []))
