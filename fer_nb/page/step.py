@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.func import functional_call, functionalize, grad
 
 from ..checks import instance, need, number, tensor
+from ..training.loop import _Together
 
 # %% auto #0
 __all__ = ['TracedStep', 'trace_step', 'export_step']
@@ -86,29 +87,18 @@ def _max_pool_backward(go, x, side, stride, padding, dilation, ceil_mode, places
     return sum(_spread(part, at, stride, x.shape) for part, at in zip(first.unbind(-1), where))
 
 # %% ../../nbs/24_page/00_step.ipynb #c30bd6fd
-class _Both(nn.Module):
-    "Network and losses."
-    def __init__(self, model: nn.Module, objective: nn.Module):
-        super().__init__()
-        self.model, self.objective = model, objective
-
-    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[dict, Any]:
-        output = self.model(x)
-        return self.objective((x, y), output), output
-
-def _gradients(both: nn.Module, weights: dict, others: dict, x, y) -> tuple[dict, tuple]:
+def _gradients(both: _Together, weights: dict, others: dict, x, y) -> tuple[dict, tuple]:
     "Gradients of the total loss; buffers after the step, losses and what the network gave."
     def total(weights):
         moved = {name: t.clone() for name, t in others.items()}
-        losses, output = functional_call(both, {**weights, **moved}, (x, y))
-        losses["total"] = sum(losses.values())
+        losses, output = functional_call(both, {**weights, **moved}, ((x, y),))
         return losses["total"], (moved, losses, output)
     return grad(total, has_aux=True)(weights)
 
 # %% ../../nbs/24_page/00_step.ipynb #5856e90d
 def _clipped(gradients: dict, most: float | None) -> tuple[dict, torch.Tensor]:
     "Gradients whose norm is at most so much, and what it was."
-    norm = torch.stack([g.square().sum() for g in gradients.values()]).sum().sqrt()
+    norm = nn.utils.get_total_norm(gradients.values(), foreach=False)
     if most is None: return gradients, norm
     share = (most / (norm + 1e-6)).clamp(max=1.)
     return {name: share * g for name, g in gradients.items()}, norm
@@ -161,17 +151,16 @@ def _stepped(both, state, x, y, lr, center_lr, clip) -> dict[str, torch.Tensor]:
     return {**after, "embedding": output.embedding, "logits": output.logits, "gradient": norm,
             **{f"loss/{name}": value for name, value in losses.items()}}
 
-def _least(x: torch.Tensor, dim=(), keepdim=False): # the exporter wants to know along what
-    return NotImplemented if dim else x.reshape(-1).amin(0)
-
-def _most(x: torch.Tensor, dim=(), keepdim=False):
-    return NotImplemented if dim else x.reshape(-1).amax(0)
+def _along(reduce): # the exporter wants to know along what
+    "amin or amax, of all numbers where no dimension is given."
+    return lambda x, dim=(), keepdim=False: NotImplemented if dim else reduce(x.reshape(-1), 0)
 
 def _full(size, value, **kind): # of no dimension: a number
     return NotImplemented if size else _aten.scalar_tensor.default(value, **kind)
 
-_REWRITTEN = {_aten.full.default: _full, _aten.amin.default: _least,
-              _aten.amax.default: _most, _aten.convolution_backward.default: _convolution_backward,
+_REWRITTEN = {_aten.full.default: _full,
+              _aten.amin.default: _along(torch.amin), _aten.amax.default: _along(torch.amax),
+              _aten.convolution_backward.default: _convolution_backward,
               _aten.max_pool2d_with_indices.default: _max_pool,
               _aten.max_pool2d_with_indices_backward.default: _max_pool_backward}
 
@@ -191,7 +180,7 @@ def trace_step(
     if clip is not None: number("clip", clip, above=0)
     for name, module in (("model", model), ("objective", objective)):
         instance(name, module, nn.Module, "a torch.nn.Module")
-    both = _Both(model, objective).train()
+    both = _Together(model, objective).train()
     start, names = _start(both), []
     def step(*given: torch.Tensor) -> list[torch.Tensor]:
         state = dict(zip(start, given))

