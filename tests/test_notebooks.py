@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import re
+import tempfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
+from traitlets.config import Config
 
 import fer_nb
 import warm_kernel
@@ -142,15 +145,18 @@ def execute(name, folder):
         if cell.cell_type == 'code': cell.outputs = []
     (folder/'here').mkdir(parents=True)
     env = {**os.environ, 'IPYTHONDIR': str(folder/'ipython'), 'OMP_NUM_THREADS': '1'}
-    client, tasks = NotebookClient(nb, timeout=None, kernel_name='python3', resources={'metadata': {'path': str(folder/'here')}}), []
+    sockets = tempfile.TemporaryDirectory() # files, not ports that another test's browser may take first; their names must be short
+    config = Config(KernelManager=dict(transport='ipc', connection_file=f'{sockets.name}/kernel.json'))
+    client, tasks = NotebookClient(nb, timeout=None, kernel_name='python3', config=config, resources={'metadata': {'path': str(folder/'here')}}), []
     client.on_notebook_start = lambda **_: tasks.append(asyncio.get_running_loop().create_task(end_when_idle(client)))
     client.on_notebook_complete = client.on_notebook_error = lambda **_: [task.cancel() for task in tasks]
-    return client.execute(env=env)
+    with sockets: return client.execute(env=env)
 
 def executed(name, folder):
-    "`execute`, once more if the kernel stood still"
-    try: return execute(name, folder/'first')
-    except DeadKernelError: return execute(name, folder/'second')
+    "`execute`, at most twice more if the kernel stood still"
+    for again in range(2):
+        with suppress(DeadKernelError): return execute(name, folder/str(again))
+    return execute(name, folder/'last')
 
 def test_what_is_wrong_is_found():
     def ran(source, *outputs, **metadata): return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)])

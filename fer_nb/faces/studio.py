@@ -295,15 +295,16 @@ class _Settable(_Displayed):
     "And what it does with a value set from Python."
     def _set(self, name: str, value: Any) -> Any:
         "The value goes to the sitting, which checks it; as the sitting has it then."
-        if self._following: return value
-        with self._guard:
+        with self._guard: # another thread may be following just now
+            if self._following: return value
             self._sitting.update(**{name: value})
             return self._values()[name]
 
     def _redraw(self) -> None:
         "And the page, if there is one, gets its picture."
-        if self._following or not self._watched: return
-        self._answer(dict(type="set", size=224, samples=2), {})
+        with self._guard:
+            if self._following or not self._watched: return
+            self._answer(dict(type="set", size=224, samples=2), {})
 
 # %% ../../nbs/01_faces/13_studio.ipynb #43961b53
 @cache

@@ -239,6 +239,25 @@ def test_messages_on_several_threads_take_turns(page):
     assert page.made.au == [frames[-1][0]] * N
 
 
+def test_python_sets_while_another_thread_still_tells_what_the_page_said(page):
+    inside, go = threading.Event(), threading.Event()
+    def slow(change):
+        if change.new != [0.1] * N: return
+        inside.set()
+        go.wait(60)
+    page.made.observe(slow, "au")
+    heard = threading.Thread(target=page.ask, kwargs=dict(au=[0.1] * N))
+    heard.start()
+    assert inside.wait(60)
+    mine = threading.Thread(target=setattr, args=(page.made, "au", [0.9] * N))
+    mine.start()
+    mine.join(.3)                                                              # it waits for its turn; once it was lost here
+    go.set()
+    heard.join(60), mine.join(60)
+    assert page.made.au == [0.9] * N and page.made._sitting.au[0, 0].tolist() == pytest.approx([0.9] * N)
+    assert page.box[-1][0]["state"]["au"][0] == [0.9] * N
+
+
 def test_studio_shows_a_picture_where_there_are_no_widgets(page, monkeypatch):
     import IPython.display
     shown = []
