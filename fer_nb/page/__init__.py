@@ -1,4 +1,5 @@
 "A training step as a file, for whoever has no PyTorch."
-from .step import TracedStep, export_step, trace_step
+from .knobs import trace_knobs
+from .step import TracedStep, export_look, export_step, trace_step
 
-__all__ = ["TracedStep", "export_step", "trace_step"]
+__all__ = ["TracedStep", "export_look", "export_step", "trace_knobs", "trace_step"]

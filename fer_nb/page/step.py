@@ -20,7 +20,7 @@ from ..checks import instance, need, number, tensor
 from ..training.loop import _Together
 
 # %% auto #0
-__all__ = ['TracedStep', 'trace_step', 'export_step']
+__all__ = ['TracedStep', 'trace_step', 'export_look', 'export_step']
 
 # %% ../../nbs/24_page/00_step.ipynb #bc21036e
 _aten = torch.ops.aten
@@ -42,49 +42,16 @@ def _convolution_backward(go, x, w, bias, stride, padding, dilation, transposed,
     return for_x, for_w, go.sum((0, 2, 3)) if mask[2] else None
 
 # %% ../../nbs/24_page/00_step.ipynb #446fc908
-def _windows(
-    x: torch.Tensor, # (B, C, H, W)
-    side: list[int], # height and width of a window
-    stride: list[int], # from one to the next
-) -> torch.Tensor: # (B, C, rows, columns, numbers of a window)
-    "The windows of a pooling."
-    (h, w), (dh, dw) = side, stride
-    down, right = (x.shape[2] - h) // dh * dh + 1, (x.shape[3] - w) // dw * dw + 1
-    return torch.stack([x[:, :, i:i + down:dh, j:j + right:dw]
-                        for i in range(h) for j in range(w)], -1)
-
-def _plain(stride, side, padding, dilation, ceil_mode) -> list[int]:
-    "The stride of a pooling without anything else."
-    plain = not any([*padding, ceil_mode]) and all(n == 1 for n in dilation)
-    need(plain, "model", "pooling without padding or dilation", "another one")
-    return stride or side
-
-def _max_pool(x, side, stride=(), padding=(0, 0), dilation=(1, 1), ceil_mode=False):
-    "Maxima of windows; nobody asks for the places."
-    most = _windows(x, side, _plain(stride, side, padding, dilation, ceil_mode)).amax(-1)
-    return most, most.long()
-
-# %% ../../nbs/24_page/00_step.ipynb #8c9de230
-def _spread(
-    t: torch.Tensor, # (B, C, rows, columns)
-    at: tuple[int, int], # where the first goes
-    stride: list[int], # from one to the next
-    shape: torch.Size, # of the image
-) -> torch.Tensor: # (B, C, H, W)
-    "The numbers at their places, zeros elsewhere."
-    (B, C, rows, columns), (i, j), (dh, dw) = t.shape, at, stride
-    wide = nn.functional.pad(t[:, :, :, None, :, None], (0, dw - 1, 0, 0, 0, dh - 1))
-    wide = wide.reshape(B, C, rows * dh, columns * dw)[:, :, :shape[2] - i, :shape[3] - j]
-    return nn.functional.pad(wide, (j, shape[3] - j - wide.shape[3],
-                                    i, shape[2] - i - wide.shape[2]))
-
 def _max_pool_backward(go, x, side, stride, padding, dilation, ceil_mode, places):
-    "What comes back to the first maximum of every window."
-    windows, stride = _windows(x, side, stride or side), stride or side
-    top = (windows == windows.amax(-1, keepdim=True)).to(go.dtype)
-    first = top * (top.cumsum(-1) == 1) * go[..., None]
-    where = [(i, j) for i in range(side[0]) for j in range(side[1])]
-    return sum(_spread(part, at, stride, x.shape) for part, at in zip(first.unbind(-1), where))
+    "What comes back to the maximum of every window."
+    flat = go.new_zeros(*x.shape[:2], x.shape[2] * x.shape[3])
+    return flat.scatter_add(2, places.flatten(2), go.flatten(2)).reshape(x.shape)
+
+def _prelu(x, slope): return x.clamp(min=0) + slope * x.clamp(max=0)
+
+def _prelu_backward(go, x, slope):
+    "Gradients for input and slope."
+    return go * (slope + (1 - slope) * (x > 0).to(go.dtype)), go * x.clamp(max=0)
 
 # %% ../../nbs/24_page/00_step.ipynb #c30bd6fd
 def _gradients(both: _Together, weights: dict, others: dict, x, y) -> tuple[dict, tuple]:
@@ -120,10 +87,12 @@ class TracedStep(NamedTuple):
         graph: called with the tensors of `start` in their order, then x, y, lr and center_lr
         start: what a step changes, as it is before the first: "weights/…", "momenta/…", "others/…"
         outputs: names of what comes out: "new/…" for all in `start`, "embedding", "logits",
-            "gradient" (its norm before clipping), "loss/…" for each loss and their "total" alike"""
+            "gradient" (its norm before clipping), "loss/…" for each loss and their "total" alike
+        knobs: names of what goes in behind the rates, see `page.knobs`"""
     graph: torch.fx.GraphModule
     start: dict[str, torch.Tensor]
     outputs: list[str]
+    knobs: tuple[str, ...] = ()
 
 def _start(both: nn.Module) -> dict[str, torch.Tensor]:
     "Weights, momenta of the network's, and what the optimizer leaves alone, such as centers."
@@ -158,11 +127,19 @@ def _along(reduce): # the exporter wants to know along what
 def _full(size, value, **kind): # of no dimension: a number
     return NotImplemented if size else _aten.scalar_tensor.default(value, **kind)
 
+def _reshaping(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
+    "The same in any order of memory: a view asks for the one there was."
+    for node in graph.graph.nodes:
+        if node.target is _aten.view.default: node.target = _aten.reshape.default
+    graph.recompile()
+    return graph
+
 _REWRITTEN = {_aten.full.default: _full,
               _aten.amin.default: _along(torch.amin), _aten.amax.default: _along(torch.amax),
               _aten.convolution_backward.default: _convolution_backward,
-              _aten.max_pool2d_with_indices.default: _max_pool,
-              _aten.max_pool2d_with_indices_backward.default: _max_pool_backward}
+              _aten.max_pool2d_with_indices_backward.default: _max_pool_backward,
+              _aten._prelu_kernel.default: _prelu,
+              _aten._prelu_kernel_backward.default: _prelu_backward}
 
 # %% ../../nbs/24_page/00_step.ipynb #f8dc8ca5
 def trace_step(
@@ -190,9 +167,9 @@ def trace_step(
     table = {**core_aten_decompositions(), **_REWRITTEN}
     del table[_aten.sum.default] # as it is
     given = *start.values(), x, y, torch.tensor(.1), torch.tensor(.5)
-    written = make_fx(step, table)(*given) # some operations work in place: not the second time
-    graph = make_fx(functionalize(written, remove="mutations"), table)(*given)
-    return TracedStep(graph, start, names)
+    written = _reshaping(make_fx(step, table)(*given))
+    still = functionalize(written, remove="mutations") # some operations worked in place
+    return TracedStep(_reshaping(make_fx(still, table)(*given)), start, names)
 
 # %% ../../nbs/24_page/00_step.ipynb #b0f7d001
 @contextmanager
@@ -212,6 +189,41 @@ class _Listed(nn.Module):
 
     def forward(self, *given: torch.Tensor) -> list[torch.Tensor]: return self.graph(*given)
 
+def _file(who: str, graph: torch.fx.GraphModule, inputs: list[str], outputs: list[str]) -> bytes:
+    "The operations as an ONNX model, without what is of use to nobody but the exporter."
+    try: import onnxscript # noqa: F401 # torch's exporter asks for it in many more words
+    except ImportError:
+        raise ImportError(f"{who}: expected the packages of the page extra; install them "
+                          'with pip install "fer_nb[page]"') from None
+    shapes = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"]
+    given = tuple(torch.zeros(t.shape, dtype=t.dtype) for t in shapes)
+    with _quiet():
+        program = torch.onnx.export(_Listed(graph).eval(), given, dynamo=True, verbose=False,
+                                    input_names=inputs, output_names=outputs)
+    model = program.model_proto
+    for node in model.graph.node:
+        for field in ("name", "doc_string", "metadata_props"): node.ClearField(field)
+    for field in ("value_info", "metadata_props"): model.graph.ClearField(field)
+    return model.SerializeToString()
+
+def export_look(
+    model: nn.Module, # maps x (N, …) to an output with embedding and logits
+    x: torch.Tensor, # as many as will be looked at (N, …)
+) -> bytes: # of an ONNX file
+    """The network alone: in go "weights/…" and x, out come "embedding" and "logits".
+
+    Raises: ImportError without the packages of the page extra"""
+    instance("model", model, nn.Module, "a torch.nn.Module")
+    weights = {f"weights/model.{name}": t.detach() for name, t in model.state_dict().items()}
+    def look(*given: torch.Tensor) -> list[torch.Tensor]:
+        named = zip(weights, given)
+        tensors = {name.removeprefix("weights/model."): t for name, t in named}
+        output = functional_call(model, tensors, (given[-1],))
+        return [output.embedding, output.logits]
+    graph = _reshaping(make_fx(look, {**core_aten_decompositions(), **_REWRITTEN})(
+        *weights.values(), tensor("x", x)))
+    return _file("export_look", graph, [*weights, "x"], ["embedding", "logits"])
+
 def export_step(
     step: TracedStep, # from trace_step
 ) -> bytes: # of an ONNX file
@@ -219,15 +231,5 @@ def export_step(
 
     Raises: ImportError without the packages of the page extra"""
     instance("step", step, TracedStep, "what trace_step returns")
-    try: import onnxscript # noqa: F401 # torch's exporter asks for it in many more words
-    except ImportError:
-        raise ImportError("export_step: expected the packages of the page extra; install them "
-                          'with pip install "fer_nb[page]"') from None
-    shapes = [n.meta["val"] for n in step.graph.graph.nodes if n.op == "placeholder"]
-    given = [*step.start.values(), *(torch.zeros_like(t) for t in shapes[len(step.start):])]
-    names = [*step.start, "x", "y", "lr", "center_lr"]
-    with _quiet():
-        program = torch.onnx.export(
-            _Listed(step.graph).eval(), tuple(given), dynamo=True, verbose=False,
-            input_names=names, output_names=list(step.outputs))
-    return program.model_proto.SerializeToString()
+    names = [*step.start, "x", "y", "lr", "center_lr", *(f"knob/{name}" for name in step.knobs)]
+    return _file("export_step", step.graph, names, step.outputs)

@@ -7,7 +7,7 @@ export class Drawer {
   /** @param {import("./view.js").View} view */
   constructor(view) {
     this.view = view;
-    const { live, restartable, surprises } = view.store.config;
+    const { live, restartable, surprises, film: filmed = live } = view.store.config;
     this.reset = button("reset", "Reset", "All settings as they were at first", () => this.first());
     const broken = "A setting that does not work, and why: trains anew";
     this.surprise = button("surprise", "Surprise me: break it", broken, () => view.lesson.next());
@@ -24,7 +24,7 @@ export class Drawer {
       ...(restartable && surprises?.length ? [this.surprise] : []),
       ...(restartable ? [this.code] : []),
       this.png,
-      ...(live ? [this.film] : []),
+      ...(filmed ? [this.film] : []),
     ];
     this.el = h(
       "div",
