@@ -15,7 +15,9 @@ export class Kernel {
    * @param {() => import("./racer.js").Racer} hire
    */
   constructor(page, settings, hire) {
-    Object.assign(this, { page, settings, hire });
+    this.page = page;
+    this.settings = settings;
+    this.hire = hire;
     this.listeners = new Map();
     this.generation = 0;
     this.racers = [];
@@ -244,7 +246,7 @@ export class Kernel {
   async painted() {
     while (this.seq - this.acked >= CREDIT && this.state.running)
       await new Promise((resolve) => {
-        this.waiting = () => resolve();
+        this.waiting = resolve;
         setTimeout(resolve, 1000); // nobody answers: one a second
       });
   }

@@ -63,7 +63,10 @@ export function toCode({ values, panels }, defaults) {
   return `from fer_nb.papers import Recipe, recording\n\nruns = [\n${runs.join("")}]\n`;
 }
 
-/** Which of the files a recipe trains with (page.playground.VARIANTS). */
+/**
+ * Which of the files a recipe trains with (page.playground.library_racers).
+ * @param {Record<string, any>} recipe
+ */
 export function variantOf({ loss, scaling, centers }) {
   const ruled = ["center", "island", "separate", "dda"].includes(loss);
   const code = loss === "dda" && scaling === "code" ? "-code" : "";

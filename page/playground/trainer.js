@@ -67,6 +67,7 @@ export class Trainer {
     const { recipe, knobs, step } = this.told,
       factor = rate(this.n, this.total, recipe.warmup),
       number = (v) => this.tensor(Float32Array.of(v), []);
+    /** @type {Record<string, any>} */
     const feeds = { ...Object.fromEntries(this.state), ...given };
     feeds.lr = number(recipe.lr * factor);
     feeds.center_lr = number(recipe.alpha * factor);
