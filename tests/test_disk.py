@@ -1,7 +1,5 @@
 "A folder on disk, by command: fer_nb.disk, from the installed package."
 import importlib
-import warnings
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -39,9 +37,10 @@ def test_describe_by_names_alone(tmp_path, capsys, monkeypatch):
 def test_describe_says_what_leaks(tmp_path, capsys):
     a = trees.face(tmp_path/"train/happy/a.png", 1)
     trees.face(tmp_path/"train/sad/b.png", 2); trees.face(tmp_path/"test/happy/c.png", 3)
-    Image.open(a).resize((48, 48)).save(tmp_path/"test/sad/d.jpg" if (tmp_path/"test/sad").mkdir() is None else "")
+    (tmp_path/"test/sad").mkdir()
+    with Image.open(a) as face: face.resize((48, 48)).save(tmp_path/"test/sad/d.jpg")
     out = described(capsys, tmp_path)[1]
-    assert out.count("  leak: ") == 1 and "looks like" in out and f"which is labeled" in out
+    assert out.count("  leak: ") == 1 and "looks like" in out and "a.png, which is labeled happiness" in out
 
 def test_describe_on_a_set_that_is_right(tmp_path, capsys):
     for k in range(3): trees.face(tmp_path/f"{k}.png", k)

@@ -55,13 +55,15 @@ def _duplicates(data: FaceFolder, seen: list) -> list[tuple[str, str]]:
     return found
 
 # %% ../../nbs/02_datasets/05_leaks.ipynb #cad4c000
+_PRODUCTS = 30_000_000 # at a time: 120 MB
+
 def _nearest(
     a: torch.Tensor, # bool (N, 255)
     b: torch.Tensor, # bool (M, 255)
 ) -> Iterator[tuple[int, int, int]]: # for each of a: position in a and in b, bits that differ
     "The nearest fingerprint."
     signs, bits = 2. * b.float() - 1, a.shape[1]
-    step = max(1, 30_000_000 // len(b)) # rows whose products fit into 120 MB
+    step = max(1, _PRODUCTS // len(b))
     for start in range(0, len(a), step):
         equal, at = ((2. * a[start:start + step].float() - 1) @ signs.T).max(1)
         for k, (e, j) in enumerate(zip(equal.tolist(), at.tolist())):
@@ -69,11 +71,11 @@ def _nearest(
 
 # %% ../../nbs/02_datasets/05_leaks.ipynb #036181b2
 def _parts(data: FaceFolder, seen: Sequence) -> dict[str, list[int]]: # those with a fingerprint
-    rows = {}
+    rows = {"train": [], "validation": [], "test": []} # the later one is said to leak
     for i, split in enumerate(data.splits or ()):
         if split and seen[i] is not None and seen[i][1] is not None:
             rows.setdefault(split, []).append(i)
-    return rows
+    return {name: those for name, those in rows.items() if those}
 
 def _picture_leaks(data: FaceFolder, seen: list, most: int) -> list[tuple[str, str]]:
     parts, found = _parts(data, seen), []

@@ -9,7 +9,7 @@ from PIL import Image
 
 import dataset_trees as trees
 from dataset_trees import face, faces, read
-from fer_nb.datasets import FaceFolder, fer2013, find_duplicates, fingerprint
+from fer_nb.datasets import FaceFolder, fer2013, find_duplicates, fingerprint, leaks
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,8 @@ def test_fingerprint(six, tmp_path):
     for path, bits in zip(six, prints):
         for side, quality in ((48, 75), (128, 50), (64, 95)): assert (fingerprint(Image.open(again(path, tmp_path / "a.jpg", side, quality))) != bits).sum() <= 16
         assert (fingerprint(Image.open(path).convert("L")) != bits).sum() <= 2
+        dim = Image.open(path).point([v // 4 + 30 for v in range(256)] * 3)
+        assert (fingerprint(dim) != bits).sum() <= 16 # a quarter of the contrast
     apart = [(prints[i] != prints[j]).sum() for i in range(6) for j in range(i)]
     assert min(apart) > 40
     assert fingerprint(Image.new("RGB", (50, 50), "red")) is None
@@ -56,10 +58,12 @@ def test_pictures_in_two_parts(six, tmp_path):
     assert set(leaks) == {"alike.jpg", "same.png"} and leaks["same.png"] == f"in test, the same picture as {six[5]} in validation"
     assert leaks["alike.jpg"].startswith("in test, looks like (") and leaks["alike.jpg"].endswith(f" of 255 bits differ) {six[0]} in train")
     assert set(named(find_duplicates(dataset(paths, ["train"] * 5 + ["validation", "test", "test"]), most=0).leaks)) == {"same.png"}
+    turned = named(find_duplicates(dataset(paths, ["test"] * 5 + ["validation", "train", "train"])).leaks) # whatever comes first in the folder
+    assert set(turned) == {"0.png", "5.png"} and turned["0.png"].startswith("in test, looks like") and turned["0.png"].endswith("in train") and turned["5.png"].startswith("in validation, the same")
     assert find_duplicates(dataset(paths, ["train"] * 8)).leaks == [] == find_duplicates(dataset(paths, None)).leaks
 
 def test_people_in_two_parts(six):
-    report = find_duplicates(dataset(six, ["train", "train", "test", "test", "test", "train"], subjects=["A", "B", "A", "C", "A", ""]))
+    report = find_duplicates(dataset(six, ["train", "train", "test", "test", "test", ""], subjects=["A", "B", "A", "C", "A", "C"])) # C's other picture is in no part
     assert report.leaks == [("person A", "pictures in train: 1, test: 2")]
 
 def test_broken_and_flat_pictures_are_left_alone(six, tmp_path):
@@ -78,13 +82,14 @@ def test_rows_of_a_table(tmp_path):
     report = find_duplicates(read(fer2013, trees.fer2013_csv(tmp_path)))
     assert len(report.duplicates) == 14 and report.duplicates[0][0].endswith("fer2013.csv:9") # flat, but the same pixels
 
-def test_many_pictures_in_blocks(six, monkeypatch):
-    from fer_nb.datasets.leaks import _nearest
+@pytest.mark.parametrize("products", [30_000_000, 150, 1]) # all at once, two rows, one row
+def test_the_nearest_in_blocks(products, monkeypatch):
+    monkeypatch.setattr(leaks, "_PRODUCTS", products)
     a = torch.rand(70, 255, generator=torch.Generator().manual_seed(0)) > .5
     b = a[torch.randperm(70, generator=torch.Generator().manual_seed(1))]
-    for i, j, differ in _nearest(a, b): assert differ == 0 and b[j].equal(a[i])
-    far = [(a[i] != b).sum(1).min().item() for i in range(70)]
-    assert [d for _, _, d in _nearest(a, b)] == far
+    b[:, :4] = ~b[:, :4]
+    found = list(leaks._nearest(a, b))
+    assert [i for i, _, _ in found] == list(range(70)) and all(differ == 4 == (a[i] != b[j]).sum() for i, j, differ in found)
 
 @pytest.mark.parametrize("most", [-1, 255, 1.5, True])
 def test_bad_arguments(most, tmp_path):

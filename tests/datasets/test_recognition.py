@@ -23,9 +23,10 @@ def test_every_copy_is_recognized(name, tmp_path):
     if name in ALSO: assert found.others == ALSO[name]
     said = str(found)
     assert f"fer_nb.datasets.{found.name}({str(root)!r})" in said and said.count("\n") >= 4
-    if found.data.targets.max() >= 0: # each class by a file that is there
-        examples = [line.split(None, 1) for line in said.splitlines() if line.startswith("  ") and "." in line and not line.strip().startswith(("train", "test", "val", "all"))]
-        assert examples
+    lines = said.splitlines()
+    examples = lines[lines.index("labels, each by an example:") + 1:-2] if found.data.targets.max() >= 0 else []
+    examples = [line.rsplit(None, 1)[-1] for line in examples if line.startswith("  ")]
+    assert len(examples) == len(set(found.data.targets.tolist()) - {-1}) and all((root / e.split(":")[0]).is_file() for e in examples)
 
 def test_each_class_has_an_example(tmp_path):
     lines = str(recognize(trees.rafdb_folders(tmp_path))).splitlines()

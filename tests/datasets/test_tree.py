@@ -126,8 +126,11 @@ def test_a_tree_unpacked_twice_is_named(tmp_path):
 def test_another_file_of_the_same_name_stays(tmp_path):
     for folder, gray in (("a", 0), ("b", 1), ("c", 1)): picture(tmp_path / folder / "x.png", gray)
     (tmp_path / "d").mkdir(); (tmp_path / "d/x.png").write_bytes((tmp_path / "a/x.png").read_bytes() + b" ") # longer by a byte
+    picture(tmp_path / "e/x.png", 5) # of the size of the others; now of the same time, too
+    for name in "abce": os.utime(tmp_path / name / "x.png", (1e9, 1e9))
+    assert len({(tmp_path / name / "x.png").stat().st_size for name in "abce"}) == 1
     data = read(unlabeled, tmp_path)
-    assert [Path(p).parent.name for p in data.paths] == ["a", "b", "d"] and problems(data) == {"c/x.png": "the same file as b/x.png, left out"}
+    assert [Path(p).parent.name for p in data.paths] == ["a", "b", "d", "e"] and problems(data) == {"c/x.png": "the same file as b/x.png, left out"}
 
 def test_the_same_file_in_two_parts_or_classes_stays(tmp_path):
     "it is a leak, or a doubtful label: find_duplicates says so, and nothing is taken from the test part in silence"
