@@ -1280,6 +1280,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fer_nb.datasets.tree._Contents': ('02_datasets/tree.html#_contents', 'fer_nb/datasets/tree.py'),
                                       'fer_nb.datasets.tree._Contents.matching': ( '02_datasets/tree.html#_contents.matching',
                                                                                    'fer_nb/datasets/tree.py'),
+                                      'fer_nb.datasets.tree._Contents.only': ( '02_datasets/tree.html#_contents.only',
+                                                                               'fer_nb/datasets/tree.py'),
                                       'fer_nb.datasets.tree._Contents.rows': ( '02_datasets/tree.html#_contents.rows',
                                                                                'fer_nb/datasets/tree.py'),
                                       'fer_nb.datasets.tree._Contents.text': ( '02_datasets/tree.html#_contents.text',

@@ -109,9 +109,9 @@ def fer2013(
 
     Source: Goodfellow et al. 2013"""
     tree = Tree(root, "FER2013")
-    tables = tree.matching(_FER_TABLE)
+    table = tree.only([path for _, path in tree.matching(_FER_TABLE)][::-1])
     tree.notes += [_UNUSED.format(path) for _, path in tree.matching("fer2013new\\.csv")]
-    if tables: return _fer_table(tree, tables[0][1], **options)
+    if table: return _fer_table(tree, table, **options)
     found, dropped = class_folders(tree, _FER)
     if {f.split for f in found} == {"train", "validation"}: tree.notes.append(_NEW_PARTS)
     return make_dataset(tree, found, dropped=dropped, expected=_fer_counts(found), **options,
@@ -199,8 +199,8 @@ def ferplus(
     Source: Barsoum, Zhang, Canton Ferrer, Zhang 2016, github.com/microsoft/FERPlus"""
     choice("target", target, ("label", "soft"))
     tree, found, soft, dropped = Tree(root, "FERPlus"), [], [], Counter()
-    tables = tree.matching("fer2013new\\.csv")
-    ballots = list(_new_ballots(tree, tables[0][1]) if tables else _list_ballots(tree))
+    table = tree.only([path for _, path in tree.matching("fer2013new\\.csv")][::-1])
+    ballots = list(_new_ballots(tree, table) if table else _list_ballots(tree))
     if not ballots: raise tree.wrong("neither fer2013new.csv nor FER2013Train/label.csv was found")
     pictures, opener = _plus_pictures(tree, ballots)
     for b in ballots:

@@ -82,7 +82,9 @@ class Recognized(NamedTuple):
     def __str__(self):
         layout, size = self.data.report.layout, _size(self.data)
         known = f"{self.data.name}{', ' * bool(layout)}{layout}"
-        lines = [f"this is {known}" if self.name != "unlabeled" else "no set that is known here",
+        sure = _own(self.data)[0] or _fit(self.data)[-1] >= .5
+        lines = ["no set that is known here" if self.name == "unlabeled" else f"this is {known}"
+                 if sure else f"this could be {known}; but only its folders say so",
                  f"to read it: fer_nb.datasets.{self.name}({self.root!r})",
                  *str(Summary(self.data)).splitlines()[1:], *_examples(self.data, self.root),
                  _division(self.data)]

@@ -12,7 +12,7 @@ import re
 import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,6 +154,11 @@ class _Contents(_Listing):
         whole = re.compile(f"(?:.*/)?{pattern}")
         matches = ((whole.fullmatch(key), path) for key, path in self.files.items())
         return [(match, path) for match, path in matches if match]
+
+    def only(self, paths: Sequence[str]) -> str: # the last; "" if there is none
+        "The list that is read; where there are others, they become problems."
+        self.problems += [(path, f"not read: {paths[-1]} is") for path in paths[:-1]]
+        return paths[-1] if paths else ""
 
     def text(self, path: str) -> str:
         "A label file as text, however it was saved."

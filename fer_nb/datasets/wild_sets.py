@@ -35,7 +35,7 @@ def _raf_list(tree: Tree, part: str) -> str:
     lists = [path for _, path in tree.matching(_RAF_LIST)
              if ("compound" in path_key(f"{top}/{path}").split("/")[:-2]) == compound]
     if not lists: raise tree.wrong(f"no {part}/EmoLabel/list_patition_label.txt was found")
-    return lists[0]
+    return tree.only(lists[::-1])
 
 def _raf_pictures(tree: Tree, part: str, path: str, image: str) -> dict[str, str]: # name → path
     "The pictures beside a list."
@@ -157,7 +157,7 @@ def _read_numbers(
 def _affectnet_tables(tree: Tree) -> Iterator[tuple[str, str, int | None, str]]:
     "Rows (where, picture, label, split) of training.csv and validation.csv; none without them."
     for name in ("training", "validation"):
-        path = ([path for _, path in tree.matching(name + "\\.csv")] or [""])[-1]
+        path = tree.only([path for _, path in tree.matching(name + "\\.csv")])
         for n, row in tree.rows(path) if path else ():
             if n == 1 and "expression" in row: continue
             label = int(row[6]) if len(row) > 6 and row[6].isdecimal() else None

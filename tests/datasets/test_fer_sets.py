@@ -58,6 +58,13 @@ def test_fer2013_numbers(tmp_path):
     trees.affectnet_folders(tmp_path / "b")
     with pytest.raises(ValueError, match="with the folders 0, 1, 2, 3, 4, 5, 6, 7: this is another set"): fer2013(tmp_path / "b")
 
+def test_a_second_table_is_named(tmp_path):
+    trees.fer2013_csv(tmp_path); trees.fer2013_csv(tmp_path / "fer2013"); trees.fer2013_csv(tmp_path, "icml_face_data.csv", "emotion, Usage, pixels")
+    data = read(fer2013, tmp_path)
+    assert problems(data) == {"fer2013/fer2013.csv": "not read: fer2013.csv is", "icml_face_data.csv": "not read: fer2013.csv is"} and len(data) == 21
+    trees.ferplus(tmp_path / "b"); trees.ferplus(tmp_path / "b/fer2013")
+    assert problems(read(ferplus, tmp_path / "b")) == {"fer2013new.csv": "not read: fer2013/fer2013new.csv is"}
+
 def test_fer2013_says_that_votes_are_there(tmp_path):
     with pytest.warns(UserWarning, match=r"FER2013: FERPlus's votes \(fer2013new.csv\) are there and not used here: ferplus reads them"): data = fer2013(trees.ferplus(tmp_path))
     assert data.targets.tolist() == [1] * 24

@@ -68,4 +68,13 @@ def test_counts_decide_between_folders_of_words(tmp_path):
     found = recognize(tmp_path / "b")
     assert found.name == "rafdb" and set(found.others) == {"fer2013", "affectnet"} and "it could also be" in str(found)
 
+def test_how_sure(tmp_path):
+    first = lambda root: str(recognize(root)).splitlines()[0]
+    assert first(trees.kdef(tmp_path / "a")) == "this is KDEF" and first(trees.ferplus(tmp_path / "b")) == "this is FERPlus" # by their own names and lists
+    assert first(trees.affectnet_folders(tmp_path / "c")) == "this could be AffectNet, one folder per class, such as train/0; but only its folders say so" # 14 of 287,401
+    assert first(trees.fer2013_parts(tmp_path / "d")).startswith("this is FER2013, one folder per class") # 48 x 48 pixels
+    for label, word in enumerate(trees.WORDS):
+        for n in range(25): picture(tmp_path / "e" / word / f"{n}.png", label, n)
+    assert first(tmp_path / "e").startswith("this is JAFFE, one folder per emotion") # 175 of 213
+
 def test_layouts_are_in_the_order_of_the_readers(): assert len(LAYOUTS) == len(DATASETS) and [a[:3].casefold() for a in LAYOUTS] == [b[:3].replace("ckp", "ck+") for b in DATASETS]

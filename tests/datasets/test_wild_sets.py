@@ -52,6 +52,13 @@ def test_rafdb_pictures_not_unpacked(tmp_path):
     with pytest.raises(ValueError, match="no picture was found in basic/Image/aligned.*Unpack basic/Image/aligned.zip first"): rafdb(root)
     with pytest.raises(ValueError, match="^image: expected"): rafdb(root, image="cropped")
 
+def test_a_second_list_is_named(tmp_path):
+    trees.rafdb(tmp_path / "a"); trees.rafdb(tmp_path / "a (1)")
+    assert problems(read(rafdb, tmp_path)) == {"a/basic/EmoLabel/list_patition_label.txt": "not read: a (1)/basic/EmoLabel/list_patition_label.txt is"}
+    trees.affectnet_csv(tmp_path / "b/1"); trees.affectnet_csv(tmp_path / "b/2")
+    found = problems(read(affectnet, tmp_path / "b"))
+    assert found["1/Manually_Annotated_file_lists/training.csv"] == "not read: 2/Manually_Annotated_file_lists/training.csv is" and len(found) == 2
+
 def test_rafdb_sorted_into_folders(tmp_path):
     data = read(rafdb, trees.rafdb_folders(tmp_path))
     assert shown(data) == data.targets.tolist()
