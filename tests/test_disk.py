@@ -1,6 +1,7 @@
 "A folder on disk, by command: fer_nb.disk, from the installed package."
 import importlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -52,6 +53,33 @@ def test_describe_no_folder(tmp_path, capsys):
     assert "which is not there" in capsys.readouterr().err
     (tmp_path/"sets.zip").write_bytes(b"PK")
     assert main(["describe", str(tmp_path)]) == 2 and "Unpack sets.zip first" in capsys.readouterr().err
+
+def awkward(folder):
+    "Files of every kind that people's disks hold, in the folders of a sorted copy: those that give a picture, and those that give none."
+    gray = np.random.default_rng(0).integers(0, 256, (48, 48)).astype(np.uint8)
+    turned = Image.Exif()
+    turned[274] = 6
+    readable = {"16.png": Image.fromarray(gray.astype(np.uint16) * 257), "16.tiff": Image.fromarray(gray.astype(np.int32) * 257), "bit.png": Image.fromarray(gray > 128), "cmyk.jpg": Image.fromarray(gray).convert("CMYK"),
+                "palette.gif": Image.fromarray(gray).convert("P"), "alpha.png": Image.fromarray(np.dstack([gray] * 4)), "la.png": Image.fromarray(np.dstack([gray] * 2)), "web.webp": Image.fromarray(gray), "UPPER.JPEG": Image.fromarray(gray)}
+    unreadable = {"empty.png": b"", "text.jpg": b"<html>404</html>", "cut.png": HOPPER.read_bytes()[:3000], "IMG_0001.HEIC": b"\0\0\0\x18ftypheic" + bytes(99)}
+    for n, (name, image) in enumerate(readable.items()):
+        path = folder/"train"/str(n % 7)/name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path, exif=turned) if name == "UPPER.JPEG" else image.save(path)
+    for name, data in unreadable.items(): (folder/"train/3"/name).write_bytes(data)
+    (folder/"train/3/folder.jpg").mkdir()
+    Image.fromarray(np.ones((48, 48), np.float32)).save(folder/"train/3/float.tiff")
+    for junk in (".DS_Store", "Thumbs.db", "._16.png", "notes.docx"): (folder/"train/3"/junk).write_bytes(b"junk")
+    return readable, [*unreadable, "float.tiff"]
+
+def test_describe_on_awkward_files(tmp_path, capsys):
+    readable, unreadable = awkward(tmp_path/"in")
+    status, out = described(capsys, tmp_path/"in")
+    named = {line.split(": ")[1].rsplit("/")[-1] for line in out.splitlines() if line.startswith("  unreadable: ")}
+    assert status == 1 and named == set(unreadable)
+    assert f"FER2013: {len(readable) + len(unreadable)} pictures" in out and "Traceback" not in out
+    twice = {line.split(": ")[1].rsplit("/")[-1] for line in out.splitlines() if line.startswith("  duplicate: ")}
+    assert twice == {"16.tiff", "palette.gif", "la.png"} # the same pixels in other kinds of files
 
 def test_names_that_would_steer_the_terminal(tmp_path, capsys):
     trees.picture(tmp_path/"a\x1b[31m.png")
