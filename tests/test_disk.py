@@ -82,8 +82,9 @@ def test_describe_on_awkward_files(tmp_path, capsys):
     assert twice == {"16.tiff", "palette.gif", "la.png"} # the same pixels in other kinds of files
 
 def test_names_that_would_steer_the_terminal(tmp_path, capsys):
-    trees.picture(tmp_path/"a\x1b[31m.png")
-    trees.picture(tmp_path/"b\nthis is KDEF.png")
+    trees.picture(tmp_path/"train/happy/a\x1b[31m.png") # an example of its class
+    trees.picture(tmp_path/"train/sad\nthis is KDEF/b.png")
+    (tmp_path/"train/happy/c\x1b.png").write_bytes(b"")
     out = described(capsys, tmp_path)[1]
     assert "\x1b" not in out and "\nthis is KDEF" not in out
 
