@@ -18,6 +18,7 @@ from typing import Any
 
 from .checks import need, printable, whole
 from .course import Change, copy_course, update_course
+from .disk import add_verbs, describe, preprocess
 from .files import make_folder, write_whole
 
 # %% auto #0
@@ -338,7 +339,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--version", action="version", version=f"fer_nb {__version__}")
     verbs = p.add_subparsers(dest="verb", required=True,
                              metavar="lab | course | wmnist | reproduce | doctor | wall "
-                                     "| assignment")
+                                     "| assignment | describe | preprocess")
     _lab_parser(verbs.add_parser("lab", help="copy the course's notebooks to DIR and open "
                                  "JupyterLab", description=lab.__doc__))
     _course_parser(verbs)
@@ -348,13 +349,13 @@ def parser() -> argparse.ArgumentParser:
         "reproduce", help="the papers' tables, on your data or on the embedded faces",
         description=reproduce.__doc__))
     v = verbs.add_parser("doctor", description=f"{doctor.__doc__}; exit status 1 on a finding",
-                         help="say what is wrong with a run or a log of domain-adversarial "
-                         "training")
+                         help="what is wrong with a run or a log of domain-adversarial training")
     v.add_argument("path", metavar="RUN.npz|LOG.csv|EVENTS", help="a run written by Run.save, a "
                    "CSV with a head, or a TensorBoard event file")
     _wall_parser(verbs)
     _assignment_parser(verbs.add_parser("assignment", help="exercises of the labs that grade "
                                         "themselves", description=assignment.__doc__))
+    add_verbs(verbs)
     return p
 
 # %% ../nbs/21_cli.ipynb #4718694f
@@ -367,14 +368,13 @@ def main(
     try:
         args = vars(parser().parse_args(argv))
         verb = args.pop("verb")
-        verbs = {"lab": lab, "course": course, "wmnist": wmnist, "reproduce": reproduce,
-                 "doctor": doctor, "wall": wall, "assignment": assignment}
-        status = verbs[verb](**args)
+        verbs = (lab, course, wmnist, reproduce, doctor, wall, assignment, describe, preprocess)
+        status = next(f for f in verbs if f.__name__ == verb)(**args)
         return status if isinstance(status, int) else 0 # rows of wmnist are for its callers
     except (ValueError, OSError) as e:
         print(_plain(f"fer_nb: {e}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ninterrupted; finished trainings are kept, run the same command to go on",
+        print("\ninterrupted; what is finished is kept, run the same command to go on",
               file=sys.stderr)
         return 130

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 from fer_nb import backbones as bb, batches as ba, centers as ce, dda, embeddings as emb, faces as fa, files, grl, large_margin as lm, papers, plots
@@ -284,15 +285,15 @@ def photos(m):
     yield Good("ten_crops", pre.ten_crops, dict(image=m.image, size=32))
     yield Good("augment", pre.augment, dict(images=m.image[None], size=32))
     yield Good("to_gray", pre.to_gray, dict(image=m.image))
-    yield Good("Detector", pre.Detector, dict(min_size=40, thresholds=[.6, .7, .7]))
-    yield Good("detect", pre.detect, dict(image=m.image, min_size=60, thresholds=[.99, .99, .99]))
+    yield Good("Detector", pre.Detector, dict(min_size=40, thresholds=[.6, .7, .7], longest=1024))
+    yield Good("detect", pre.detect, dict(image=m.image, min_size=60, thresholds=[.99, .99, .99], longest=64))
     yield Good("faces_figure", pre.faces_figure, dict(images=[m.image], faces=[[]], height=1.))
     yield Good("show", pre.show, dict(images=[m.image], titles=["a"], height=1.))
     yield Good("read_image", pre.read_image, dict(path="no such"))
     yield Good("open_picture", open_picture, dict(path="no such"))
     yield Good("read_manifest", pre.read_manifest, dict(out="no such"))
     yield Good("preprocess", lambda **words: pre.preprocess("no such", "no such either", **words),
-               dict(size=32, margin=.1, landmarks=5, gray=False, min_size=40, workers=1, progress=False))
+               dict(size=32, margin=.1, landmarks=5, gray=False, min_size=40, longest=1024, workers=1, progress=False))
     yield Good("preprocess of a folder", pre.preprocess, dict(folder="no such", out="no such either"))
     yield Good("landmarks68", pre.landmarks68, dict(image=m.image, faces=[]))
     yield Good("take_photographs", pre.take_photographs, dict(camera="phone", split="test", people=1, seed=0))
@@ -304,7 +305,7 @@ def photos(m):
 def folders(m):
     from fer_nb import datasets as ds
     names = dict(paths=["a.png", "b.png"], targets=[0, 1], name="x", classes=["a", "b"], subjects=["p", "q"], splits=["train", "test"],
-                 target="label", mode="RGB", aus=torch.zeros(2, 18))
+                 target="label", mode="RGB", aus=torch.zeros(2, 18), soft=torch.eye(2))
     yield Good("FaceFolder", FaceFolder, names)
     yield Good("FaceFolder.subset", m.faces.subset, dict(indices=[0, 1]))
     yield Good("FaceFolder.split", m.faces.split, dict(name="train"))
@@ -313,8 +314,12 @@ def folders(m):
     yield Good("FaceFolder.describe", m.faces.describe, dict(columns=2))
     yield Good("sample_figure", sample_figure, dict(data=m.faces, columns=2))
     yield Good("split_by_subject", split_by_subject, dict(data=m.faces, fractions=(.5, .5), seed=0))
-    for read in (ds.kdef, ds.ckplus, ds.jaffe, ds.tfeid, ds.mmi, ds.rafdb, ds.rafdb_compound, ds.affectnet, ds.fer2013, ds.emotionet, ds.unlabeled):
-        own = {"kdef": dict(views=["S"]), "ckplus": dict(peaks=1), "rafdb": dict(image="aligned"), "emotionet": dict(target="au")}
+    yield Good("find_duplicates", ds.find_duplicates, dict(data=m.faces, most=16, workers=0))
+    yield Good("fingerprint", ds.fingerprint, dict(picture=Image.new("L", (8, 8))))
+    yield Good("recognize", ds.recognize, dict(root="no such"))
+    yield Good("FaceFolder.visit", m.faces.visit, dict(workers=0))
+    for read in (ds.kdef, ds.ckplus, ds.jaffe, ds.tfeid, ds.mmi, ds.rafdb, ds.rafdb_compound, ds.affectnet, ds.fer2013, ds.ferplus, ds.emotionet, ds.unlabeled):
+        own = {"kdef": dict(views=["S"]), "ckplus": dict(peaks=1), "rafdb": dict(image="aligned"), "emotionet": dict(target="au"), "ferplus": dict(target="soft")}
         yield Good(read.__name__, functools.partial(read), dict(root="no such", **own.get(read.__name__, {})))
 
 def lists(m):

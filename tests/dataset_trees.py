@@ -66,6 +66,13 @@ def ckplus(root, sequences=(("S005", "001", 3, 2), ("S010", "002", 7, 6), ("S010
     return root
 
 
+def ck48(root, sequences=(("S005", "001", "disgust", 2), ("S010", "002", "surprise", 6), ("S010", "003", "contempt", None), ("S011", "004", "happy", 4))):
+    "Sequences (subject, number, folder, our label): the last three frames of each."
+    for p, (subject, number, word, label) in enumerate(sequences):
+        for n in (9, 10, 11): picture(root / "CK+48" / word / f"{subject}_{number}_{n:08d}.png", label or 0, p, size=(48, 48))
+    return root
+
+
 def jaffe(root, people=("KA", "YM")):
     number = 0
     for p, person in enumerate(people):
@@ -74,6 +81,21 @@ def jaffe(root, people=("KA", "YM")):
                 number += 1
                 picture(root / f"{person}.{letters}{take}.{number}.tiff", label, p)
     write(root / "README_FIRST.txt", "semantic ratings")
+    return root
+
+
+def jaffe_renamed(root, people=("KA", "YM")):
+    "Other separators and endings; the letters are still there."
+    for p, person in enumerate(people):
+        for label, letters in enumerate(("NE", "AN", "DI", "FE", "HA", "SA", "SU")):
+            for name in (f"{person}-{letters}1-{label}.png", f"emotion_{person}.{letters}2.{label}.tiff.jpg"): picture(root / name, label, p)
+    return root
+
+
+def jaffe_folders(root):
+    "Nothing left but a folder per emotion."
+    for label, word in enumerate(("neutral", "angry", "disgust", "fear", "happy", "sad", "suprise")):
+        for n in range(2): picture(root / word / f"{label}{n}.png", label, n)
     return root
 
 
@@ -114,6 +136,18 @@ def rafdb(root, image="aligned"):
     return root
 
 
+def rafdb_folders(root, lists=True):
+    "Sorted into folders, with the lists of pictures and labels."
+    for split, count in (("train", 2), ("test", 1)):
+        lines = ["image,label"]
+        for k, (code, label) in enumerate(RAF * count):
+            name = f"{split}_{k + 1:05d}_aligned.jpg"
+            lines.append(f"{name},{code}")
+            picture(root / f"DATASET/{split}/{code}/{name}", label, 0, size=(100, 100), mode="RGB")
+        if lists: write(root / f"{split}_labels.csv", "\n".join(lines) + "\n")
+    return root
+
+
 def rafdb_compound(root):
     lines = []
     for split in ("train", "test"):
@@ -151,6 +185,15 @@ def affectnet_npy(root):
     return root
 
 
+def affectnet_folders(root, folder="{split}/{code}"):
+    for split, name in (("train", "train"), ("val", "val")):
+        for code, label in AFFECTNET[:8]:
+            picture(root / folder.format(split=split, code=code, number=code + 1) / f"{name}{code}.jpg", label or 0, 0, size=(96, 96), mode="RGB")
+    return root
+
+def affectnet_classes(root): return affectnet_folders(root, "{split}_class/class{number:03d}")
+
+
 FER = ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 0))
 
 
@@ -167,8 +210,58 @@ def fer2013_csv(root, name="fer2013.csv", columns="emotion,pixels,Usage"):
 def fer2013_folders(root):
     for split, count in (("train", 2), ("test", 1)):
         for label, word in enumerate(("neutral", "angry", "disgust", "fear", "happy", "sad", "surprise")):
-            for n in range(count): picture(root / split / word / f"Training_{label}{n}.jpg", label, 0)
+            for n in range(count): picture(root / split / word / f"Training_{label}{n}.jpg", label, 0, size=(48, 48))
     return root
+
+
+WORDS = ("neutral", "angry", "disgusted", "fearful", "happy", "sad", "surprised")
+
+def fer2013_parts(root, parts=("Training", "PublicTest", "PrivateTest"), numbers=False):
+    for part in parts:
+        for code, label in FER: picture(root / part / (str(code) if numbers else WORDS[label]) / f"{Path(part).name}_{code}.jpg", label, 0, size=(48, 48))
+    return root
+
+def fer2013_numbers(root): return fer2013_parts(root, ("train", "val", "test"), numbers=True)
+
+def fer2013_dealt(root): return fer2013_parts(root, ("images/train", "images/validation"))
+
+
+# votes in the owners' order (neutral happiness surprise sadness anger disgust fear contempt unknown NF), label of the majority, of the soft ones
+VOTES = (((1, 9, 0, 0, 0, 0, 0, 0, 0, 0), 4, 4), ((0, 0, 7, 0, 0, 0, 3, 0, 0, 0), 6, 6), ((2, 0, 0, 0, 3, 0, 0, 5, 0, 0), None, None), ((0, 0, 4, 1, 1, 0, 3, 0, 1, 0), 6, 6),
+         ((0, 0, 3, 0, 3, 0, 3, 0, 1, 0), None, 1), ((0, 0, 0, 0, 0, 0, 0, 8, 2, 0), None, None), ((0, 0, 0, 0, 0, 0, 0, 0, 7, 3), None, None), ((0, 0, 0, 0, 0, 0, 0, 0, 0, 10), None, None))
+
+def ferplus(root, pictures="table", votes=VOTES):
+    """Votes beside "table" (fer2013.csv), "files" in any folder, or as one of the "lists" in each of the folders."""
+    new, old, n = ["Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"], ["emotion,pixels,Usage"], 0
+    for usage, folder in (("Training", "FER2013Train"), ("PublicTest", "FER2013Valid"), ("PrivateTest", "FER2013Test")):
+        lines = []
+        for cells, majority, soft in votes:
+            name, count = f"fer{n:07d}.png" if cells[-1] < 10 else "", ",".join(map(str, cells))
+            label = soft or 0
+            new.append(f"{usage},{name},{count}")
+            old.append(f"0,{' '.join([str(GRAY * (label + 1))] * 2304)},{usage}")
+            if name: lines.append(f'{name},"(0, 0, 48, 48)",{count}')
+            if name and pictures != "table": picture(root / folder / name, label, 0, size=(48, 48))
+            n += 1
+        if pictures == "lists": write(root / folder / "label.csv", "\n".join(lines) + "\n")
+    if pictures != "lists": write(root / "fer2013new.csv", "\n".join(new) + "\n")
+    if pictures == "table": write(root / "fer2013.csv", "\n".join(old) + "\n")
+    return root
+
+def ferplus_files(root): return ferplus(root, "files")
+
+def ferplus_lists(root): return ferplus(root, "lists")
+
+
+def face(path, seed, emotion="neutral", person=None, side=64, **how):
+    "Write a rendered face: with contrast, unlike a flat picture."
+    from fer_nb.faces import render, sample_au, sample_identity
+    who = seed if person is None else person
+    image = render(sample_au([emotion], [who], [seed]), sample_identity([who]), "wild_color", side, seed=seed)[0]
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((255 * image).byte().permute(1, 2, 0).numpy()).save(path, **how)
+    return path
 
 
 def emotionet(root, heading=True):

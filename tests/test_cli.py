@@ -39,7 +39,7 @@ def test_version_and_help():
     done = run('--version')
     assert (done.returncode, done.stdout, done.stderr) == (0, f'fer_nb {fer_nb.__version__}\n', '')
 
-@pytest.mark.parametrize('args', [['--help'], ['lab', '--help'], ['wmnist', '--help'], ['doctor', '--help']])
+@pytest.mark.parametrize('args', [['--help'], ['lab', '--help'], ['wmnist', '--help'], ['doctor', '--help'], ['describe', '--help'], ['preprocess', '--help']])
 def test_help(args, capsys):
     with pytest.raises(SystemExit) as e: main(args)
     text = capsys.readouterr().out
@@ -89,6 +89,14 @@ def test_help(args, capsys):
     (['doctor', 'file'], 'file: expected a run written by Run.save, got a damaged or foreign file'),
     (['doctor', 'empty'], 'empty: expected a run written by Run.save'),
     (['lab', 'a', 'b'], 'b'),
+    (['describe'], 'FOLDER'),
+    (['preprocess', 'empty'], 'OUT'),
+    (['preprocess', 'nowhere', 'out'], 'folder: expected a folder with pictures, got nowhere, which does not exist'),
+    (['preprocess', 'empty', 'out'], 'folder: expected pictures, got empty with 0 other files'),
+    (['preprocess', 'empty', 'out', '--size', 'big'], "--size: invalid int value: 'big'"),
+    (['preprocess', 'empty', 'out', '--landmarks', '7'], 'landmarks: expected one of 0, 5, 68, got 7'),
+    (['preprocess', 'empty', 'out', '--longest', '3'], 'longest: expected a whole number of at least 12, got 3'),
+    (['preprocess', 'empty', 'empty'], 'out: expected a folder apart from the input, got empty, which is empty'),
 ])
 def test_bad_input_is_one_line_and_status_2(args, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -119,7 +127,7 @@ def test_the_module_is_the_command():
     assert done.returncode == 2 and done.stderr.startswith('fer_nb: loss: expected one of')
     assert subprocess.run([sys.executable, '-m', 'fer_nb', '--version'], capture_output=True, text=True, timeout=500).stdout == f'fer_nb {fer_nb.__version__}\n'
 
-@pytest.mark.parametrize('verb, light', [('lab', True), ('doctor', True), ('reproduce', True), ('wmnist', False)])
+@pytest.mark.parametrize('verb, light', [('lab', True), ('doctor', True), ('reproduce', True), ('describe', True), ('preprocess', True), ('wmnist', False)])
 def test_only_the_digits_options_need_pytorch(verb, light):
     code = f"import sys\nfrom fer_nb.cli import main\ntry: main(['{verb}', '--help'])\nexcept SystemExit: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, encoding='utf-8', timeout=500, env={**os.environ, 'PYTHONIOENCODING': 'utf-8'})
@@ -283,7 +291,7 @@ def test_ctrl_c_with_one_worker(tmp_path, monkeypatch, capsys):
         return really(r, *args)
     monkeypatch.setattr(papers.comparing, 'train', train)
     args = ['wmnist', '--losses', 'softmax', '--seeds', '2', '--epochs', '1', '--majority', '20', '--workers', '1', '--out', str(tmp_path/'out')]
-    assert main(args) == 130 and capsys.readouterr().err.endswith('interrupted; finished trainings are kept, run the same command to go on\n')
+    assert main(args) == 130 and capsys.readouterr().err.endswith('interrupted; what is finished is kept, run the same command to go on\n')
     assert [json.loads(line)['seed'] for line in (tmp_path/'out/rows.jsonl').read_text().splitlines()] == [0]
     assert main(args) == 0 and calls == [0, 1, 1]
 
@@ -306,7 +314,7 @@ def test_ctrl_c_keeps_finished_rows(tmp_path, to_all):
         assert p.poll() is None
         (os.killpg if to_all else os.kill)(p.pid, signal.SIGINT)
         text, err = p.communicate(timeout=300)
-        assert p.returncode == 130 and 'interrupted; finished trainings are kept, run the same command to go on' in err and 'Traceback' not in err
+        assert p.returncode == 130 and 'interrupted; what is finished is kept, run the same command to go on' in err and 'Traceback' not in err
         rows = [json.loads(line) for line in (out/'rows.jsonl').read_text().splitlines()]
         assert [row['loss'] for row in rows] == ['softmax'] and not (out/'results.csv').exists()
         wait_for(lambda: not alive(p.pid))  # no worker is left

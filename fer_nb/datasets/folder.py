@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +20,12 @@ from torch.utils.data import DataLoader, Dataset
 from ..checks import choice, instance, need, printable, several, tensor, whole
 from ..faces import AU_NAMES, EMOTIONS
 from ..pictures import Unreadable, open_picture
-from ..plots import figure, literal
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from fer_nb.datasets.summary import Summary
 
 # %% auto #0
-__all__ = ['Report', 'sample_figure', 'Summary', 'FaceFolder']
+__all__ = ['Report', 'FaceFolder']
 
 # %% ../../nbs/02_datasets/00_folder.ipynb #f6d5f7e2
 def _first_ten(title: str, found: list[tuple[str, str]]) -> list[str]:
@@ -37,11 +34,15 @@ def _first_ten(title: str, found: list[tuple[str, str]]) -> list[str]:
     return lines + [f"  … and {len(found) - 10} more"] * (len(found) > 10)
 
 def _report_lines(report: Report) -> list[str]:
-    lines = [f"{report.name}: {report.pictures} pictures"]
+    layout = f", read as {report.layout}" if report.layout else ""
+    lines = [f"{report.name}: {report.pictures} pictures{layout}"]
+    lines += [f"  note: {note}" for note in report.notes]
     lines += [f"  expected {difference}" for difference in report.differences]
     lines += [f"  left out: {n} {what}" for what, n in report.dropped.items()]
-    lines += _first_ten("problem", report.problems)
-    return lines + _first_ten("unreadable", report.unreadable)
+    for title, found in (("problem", report.problems), ("unreadable", report.unreadable),
+                         ("duplicate", report.duplicates), ("leak", report.leaks)):
+        lines += _first_ten(title, found)
+    return lines
 
 # %% ../../nbs/02_datasets/00_folder.ipynb #f761bee2
 @dataclass
@@ -54,17 +55,26 @@ class Report:
         differences: where the counts differ from those the owners publish
         dropped: left out on purpose: what → how many
         problems: what lies or is listed there and could not be used: (file, reason)
-        unreadable: pictures that cannot be opened, as far as anyone has tried: (file, reason)"""
+        unreadable: pictures that cannot be opened, as far as anyone has tried: (file, reason)
+        layout: which of the known copies it is, where there are several
+        notes: what to know about this copy, although nothing is wrong with it
+        duplicates: pictures that are there twice, as far as anyone has looked: (file, of which)
+        leaks: pictures and people that are in two splits, as far as anyone has looked"""
     name: str
     pictures: int
     differences: list[str] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    layout: str = ""
+    notes: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    leaks: list[tuple[str, str]] = field(default_factory=list)
 
     @property
-    def ok(self) -> bool: # nothing is missing and nothing is broken
-        return not (self.differences or self.problems or self.unreadable)
+    def ok(self) -> bool: # nothing is missing, broken or there twice
+        return not (self.differences or self.problems or self.unreadable or self.duplicates
+                    or self.leaks)
 
     def __str__(self): # a file name need not be valid text
         return "\n".join(map(printable, _report_lines(self)))
@@ -89,7 +99,8 @@ def _check_columns(
 ) -> None:
     "A value for each picture in every column, and labels that are classes."
     n = len(data.paths)
-    columns = dict(targets=data.targets, subjects=data.subjects, splits=data.splits, aus=data.aus)
+    columns = dict(targets=data.targets, subjects=data.subjects, splits=data.splits, aus=data.aus,
+                   soft=data.soft)
     for what, given in columns.items():
         if given is not None:
             need(len(given) == n, what, f"one for each of the {n} pictures", len(given))
@@ -107,25 +118,35 @@ def _aus(aus: torch.Tensor) -> torch.Tensor:
     "Action units (N, 18)."
     return tensor("aus", aus, ("N", len(AU_NAMES)), floating=True)
 
+def _soft(soft: torch.Tensor, classes: int) -> torch.Tensor:
+    "Soft labels (N, K)."
+    tensor("soft", soft, ("N", classes), floating=True)
+    shares = bool((soft >= 0).all()) and bool(((soft.sum(1) - 1).abs() < 1e-3).all())
+    need(shares, "soft", "shares of the classes, which add up to 1 for each picture", "others")
+    return soft
+
 class _Columns(Dataset):
     "What is known about the pictures, checked; see `FaceFolder`."
     def __init__(self, paths: Sequence[str], targets: Sequence[int] | torch.Tensor, *,
                  name: str = "faces", classes: Sequence[str] = EMOTIONS,
                  subjects: Sequence[str] | None = None, splits: Sequence[str] | None = None,
-                 aus: torch.Tensor | None = None, target: str = "label",
+                 aus: torch.Tensor | None = None, soft: torch.Tensor | None = None,
+                 target: str = "label",
                  transform: Callable | None = None, mode: str = "RGB",
                  opener: Callable[[str], Image.Image] = open_picture, report: Report | None = None):
         self.paths, self.targets = _texts("paths", paths), _labels(targets)
         self.name, self.classes = instance("name", name, str, "a text"), _texts("classes", classes)
         self.classes, self.aus = tuple(self.classes), None if aus is None else _aus(aus)
+        self.soft = None if soft is None else _soft(soft, len(self.classes))
         self.subjects = None if subjects is None else _texts("subjects", subjects)
         self.splits = None if splits is None else _texts("splits", splits)
         self.transform, self.opener = transform, opener
         _check_columns(self)
         self.mode, self.target = choice("mode", mode, ("RGB", "L")), target
-        choice("target", target, ("label", "au"))
-        need(target != "au" or aus is not None, "target",
-             f'"label", for {name} has no action units', '"au"')
+        choice("target", target, ("label", "au", "soft"))
+        for kind, values, what in (("au", aus, "action units"), ("soft", soft, "soft labels")):
+            need(target != kind or values is not None, "target",
+                 f'"label", for {name} has no {what}', f'"{kind}"')
         # worker processes write into the same memory
         self.unreadable = torch.zeros(len(self.paths), dtype=torch.bool).share_memory_()
         self._report = report or Report(name, len(self.paths))
@@ -177,6 +198,11 @@ class _StandIns(_Readable):
         at = same.index(i)
         yield from same[at + 1:] + same[:at]
 
+    def _target(self, i: int) -> Any:
+        "What is returned beside picture i."
+        values = {"au": self.aus, "soft": self.soft}.get(self.target)
+        return int(self.targets[i]) if values is None else values[i]
+
     def __getitem__(self, index: int) -> tuple[Any, Any]: # image, label or action units
         i = range(len(self))[index]
         for j in self._stand_ins(i):
@@ -188,9 +214,7 @@ class _StandIns(_Readable):
                               f"({_fault(error, self.paths[j])}); the next picture of its class "
                               "stands in for it", stacklevel=2)
                 continue
-            label = self.target == "label" or self.aus is None
-            target = int(self.targets[j]) if label else self.aus[j]
-            return (image if self.transform is None else self.transform(image)), target
+            return (image if self.transform is None else self.transform(image)), self._target(j)
         raise ValueError(f"{self.name}: expected a readable picture of class "
                          f"{self.class_name(i)}, got none")
 
@@ -217,6 +241,7 @@ class _Selectable(_StandIns):
                           classes=self.classes, subjects=chosen(self.subjects),
                           splits=chosen(self.splits),
                           aus=None if self.aus is None else self.aus[rows], target=self.target,
+                          soft=None if self.soft is None else self.soft[rows],
                           transform=self.transform, mode=self.mode, opener=self.opener)
         part.unreadable[:] = self.unreadable[rows]
         return part
@@ -240,13 +265,16 @@ class _Divisible(_Selectable):
 
 # %% ../../nbs/02_datasets/00_folder.ipynb #fc3b83a9
 class _Probe(Dataset):
-    "Asking for item i tries to open picture i and notes the outcome."
-    def __init__(self, data: _Readable): self.data = data
+    "Asking for item i tries to open picture i, notes the outcome and looks at the picture."
+    def __init__(self, data: _Readable, look: Callable | None): self.data, self.look = data, look
 
     def __len__(self): return len(self.data)
 
-    def __getitem__(self, index: int) -> None:
-        self.data.unreadable[index] = bool(self.data.fault(index))
+    def __getitem__(self, index: int) -> Any:
+        try: picture = self.data.picture(index)
+        except Exception: picture = None
+        self.data.unreadable[index] = picture is None
+        return self.look(picture) if self.look and picture else None
 
 def _cores() -> int:
     "How many cores this process may use."
@@ -255,17 +283,26 @@ def _cores() -> int:
 # %% ../../nbs/02_datasets/00_folder.ipynb #f8925853
 class _Reported(_Divisible):
     "What is wrong with a data set."
-    def check(
+    def visit(
         self,
+        look: Callable[[Image.Image], Any] | None = None, # what to find out about a picture
         workers: int | None = None, # processes that read; None: none for small sets, else up to 8
-    ) -> Report:
-        "Try to open every picture once."
+    ) -> list: # what was found out; None for a picture that cannot be read
+        "Try to open every picture once, and look at it."
         from tqdm.auto import tqdm
         if workers is not None: whole("workers", workers, 0)
         if workers is None: workers = 0 if len(self) < 1000 else min(8, _cores())
-        loader = DataLoader(_Probe(self), batch_size=64, num_workers=workers, collate_fn=list)
+        loader = DataLoader(_Probe(self, look), batch_size=64, num_workers=workers,
+                            collate_fn=list)
         about = dict(desc=f"reading {self.name}", unit="× 64 pictures", delay=2)
-        for _ in tqdm(loader, **about): pass
+        return [found for batch in tqdm(loader, **about) for found in batch]
+
+    def check(
+        self,
+        workers: int | None = None, # as in `visit`
+    ) -> Report:
+        "Try to open every picture once."
+        self.visit(workers=workers)
         return self.report
 
     @property
@@ -274,90 +311,6 @@ class _Reported(_Divisible):
         broken = self.unreadable.nonzero().flatten().tolist()
         self._report.unreadable = [(self.paths[i], self.fault(i)) for i in broken]
         return self._report
-
-# %% ../../nbs/02_datasets/00_folder.ipynb #38e5413c
-def sample_figure(
-    data: FaceFolder, # a data set
-    columns: int = 8, # pictures per class, at most
-) -> Figure:
-    "A row of pictures per class, taken evenly from all of it; a broken one stays empty."
-    instance("data", data, FaceFolder, "a FaceFolder")
-    whole("columns", columns)
-    labels = range(-1, len(data.classes))
-    found = [(data.targets == k).nonzero().flatten().tolist() for k in labels]
-    found = [rows for rows in found if rows]
-    columns = min(columns, max(map(len, found)))
-    fig, axes = figure(columns + 1.5, len(found), len(found), columns, dpi=72, squeeze=False)
-    for line, rows in zip(axes, found):
-        evenly = [rows[len(rows) * n // columns] for n in range(columns)]
-        for ax in line: ax.set(xticks=[], yticks=[]); ax.spines[:].set_visible(False)
-        for ax, i in zip(line, evenly if len(rows) > columns else rows):
-            if not data.fault(i): ax.imshow(data.picture(i), cmap="gray", vmin=0, vmax=255)
-        name = literal(data.class_name(rows[0])).replace(" ", "\n")
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    return fig
-
-# %% ../../nbs/02_datasets/00_folder.ipynb #45b389dd
-def _class_counts(data: FaceFolder) -> dict[str, dict[str, int]]:
-    "Split → class → how many pictures; classes that nowhere occur are those of no label."
-    splits = data.splits or [""] * len(data)
-    counts = {}
-    for split in [s for s in ("train", "validation", "test", "") if s in set(splits)]:
-        labels = data.targets[[i for i, s in enumerate(splits) if s == split]]
-        named = enumerate(data.classes) if labels.max() >= 0 else ()
-        row = {name: int((labels == k).sum()) for k, name in named}
-        if labels.min() < 0: row["unlabeled"] = int((labels < 0).sum())
-        counts[split or "all"] = row | {"total": len(labels)}
-    columns = [*data.classes, "unlabeled", "total"]
-    used = [c for c in columns if any(c in row for row in counts.values())]
-    return {split: {c: row.get(c, 0) for c in used} for split, row in counts.items()}
-
-def _au_counts(data: FaceFolder) -> dict[str, dict[str, int]]:
-    "Present, absent, unlabeled → action unit → how many pictures; empty without action units."
-    if data.aus is None: return {}
-    found = {"present": data.aus > 0, "absent": data.aus == 0, "unlabeled": data.aus.isnan()}
-    return {what: dict(zip(AU_NAMES, mask.sum(0).tolist())) for what, mask in found.items()}
-
-# %% ../../nbs/02_datasets/00_folder.ipynb #4f153537
-def _html_table(head: list[str], rows: list[list[str]]) -> str:
-    def line(cells, tag): return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
-    body = [line(head, "th"), *(line(row, "td") for row in rows)]
-    return f"<table>{''.join(f'<tr>{cells}</tr>' for cells in body)}</table>"
-
-def _html_picture(fig: Figure) -> str:
-    png = BytesIO()
-    fig.savefig(png, format="png")
-    source = f"data:image/png;base64,{b64encode(png.getvalue()).decode()}"
-    return f'<img alt="sample pictures" src="{source}">'
-
-# %% ../../nbs/02_datasets/00_folder.ipynb #0cb5f5f6
-class Summary:
-    """Counts and sample pictures of a data set, see `FaceFolder.describe`.
-
-    Shows itself in a notebook and prints as text.
-    Args:
-        data: what to describe
-        columns: sample pictures per class, at most"""
-    def __init__(self, data: FaceFolder, columns: int = 8):
-        self.name, self.figure = data.name, sample_figure(data, columns)
-        self.counts, self.aus = _class_counts(data), _au_counts(data)
-
-    def tables(self) -> list[list[list[str]]]: # tables of rows of cells
-        "The counts as text, first the names of the columns."
-        return [[["", *next(iter(table.values()))]]
-                + [[name, *map(str, row.values())] for name, row in table.items()]
-                for table in (self.counts, self.aus) if table]
-
-    def __str__(self):
-        text = [self.name]
-        for table in self.tables():
-            widths = [max(map(len, column)) for column in zip(*table)]
-            text += ["  ".join(cell.rjust(w) for cell, w in zip(row, widths)) for row in table]
-        return "\n".join(text)
-
-    def _repr_html_(self):
-        tables = "".join(_html_table(first, rest) for first, *rest in self.tables())
-        return f"<b>{escape(self.name)}</b>{tables}{_html_picture(self.figure)}"
 
 # %% ../../nbs/02_datasets/00_folder.ipynb #ee8a3b74
 class FaceFolder(_Reported):
@@ -373,7 +326,8 @@ class FaceFolder(_Reported):
         subjects: (N,) who is in the picture
         splits: (N,) "train", "validation" or "test", where the owners say so
         aus: (N, 18) action units in the order of AU_NAMES, NaN: unlabeled
-        target: what `dataset[i]` returns beside the picture: "label" or "au"
+        soft: (N, K) soft labels: which share of the people who looked chose which class
+        target: what `dataset[i]` returns beside the picture: "label", "au" or "soft"
         transform: applied to the PIL picture
         mode: "RGB" or "L" (gray)
         opener: path → PIL picture
@@ -385,4 +339,5 @@ class FaceFolder(_Reported):
         columns: int = 8, # sample pictures per class, at most
     ) -> Summary:
         "Class counts per split and a grid of samples."
+        from fer_nb.datasets.summary import Summary
         return Summary(self, columns)

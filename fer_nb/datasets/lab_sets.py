@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,13 +15,13 @@ from xml.etree import ElementTree
 from PIL import Image
 
 from ..checks import need, several, whole
+from .class_folders import CONTEMPT, named_emotion
 from .folder import FaceFolder
 from .tree import EXPECTED, Found, Tree, make_dataset, path_key
 from ..pictures import is_picture, open_picture
 
 # %% auto #0
-__all__ = ['VIEWS', 'kdef', 'frame_number', 'ckplus', 'jaffe', 'named_emotion', 'tfeid',
-           'open_frame', 'mmi']
+__all__ = ['VIEWS', 'kdef', 'frame_number', 'ckplus', 'jaffe', 'tfeid', 'open_frame', 'mmi']
 
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #b00af9d7
 VIEWS = ("FL", "HL", "S", "HR", "FR") # full and half left, straight, half and full right
@@ -71,6 +71,11 @@ def _ck_sequences(tree: Tree) -> dict[tuple[str, ...], list[str]]: # (subject, n
     if not frames: raise tree.wrong("no frame has a name like S005_001_00000001.png")
     return {sequence: sorted(paths, key=frame_number) for sequence, paths in frames.items()}
 
+def _ck_folders(frames: Iterable[list[str]]) -> bool:
+    "Whether every frame lies in a folder that is named after an emotion."
+    return all(named_emotion(path_key(path).rpartition("/")[0].rpartition("/")[2])
+               for sequence in frames for path in sequence)
+
 def _ck_labels(tree: Tree) -> list[tuple[re.Match, str]]: # (match, path)
     labels = tree.matching("(s\\d+)_(\\d+)_\\d+_emotion\\.txt")
     if not labels: raise tree.wrong("no label file has a name like S005_001_00000011_emotion.txt")
@@ -89,6 +94,25 @@ def _ck_code(tree: Tree, path: str) -> int:
     except (OSError, ValueError): return -1
     return int(code) if code.is_integer() else -1
 
+# %% ../../nbs/02_datasets/02_lab_sets.ipynb #0e9df26b
+_CK48 = ("no neutral faces: this copy, CK+48, holds the last three frames of each sequence and not "
+         "the first")
+
+def _ck48(tree: Tree, frames: dict, peaks: int, **options) -> FaceFolder:
+    "The copy with a folder per emotion: the last frames of each sequence, 48 x 48 pixels."
+    found, dropped, tree.layout = [], Counter(), "CK+48, one folder per emotion"
+    tree.notes.append(_CK48)
+    for (subject, _), sequence in frames.items():
+        label = named_emotion(path_key(sequence[-1]).rpartition("/")[0].rpartition("/")[2])[0]
+        last = sequence[-peaks:]
+        if label is None: dropped[CONTEMPT] += len(sequence)
+        else:
+            dropped["earlier frames"] += len(sequence) - len(last)
+            found += [Found(path, label, subject.upper()) for path in last]
+    counts = (0, *(min(peaks, 3) * n for n in EXPECTED["CK+"][""][1:]))
+    return make_dataset(tree, found, dropped=dropped, expected={"": counts}, **options,
+                        why="no sequence has an emotion")
+
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #41730760
 def ckplus(
     root: str | Path, # folder
@@ -97,10 +121,14 @@ def ckplus(
 ) -> FaceFolder:
     """Extended Cohn-Kanade: first frames of labeled sequences as neutral, last ones as the emotion.
 
+    In the copy CK+48, one folder per emotion, there are no first frames and so no neutral faces.
+
     Source: Lucey et al. 2010"""
     peaks = whole("peaks", peaks)
     tree, found, seen = Tree(root, "CK+"), [], set()
-    frames, labels = _ck_sequences(tree), _ck_labels(tree)
+    frames = _ck_sequences(tree)
+    if _ck_folders(frames.values()): return _ck48(tree, frames, peaks, **options)
+    labels = _ck_labels(tree)
     labeled = {match.groups() for match, _ in labels}
     dropped = Counter({"sequences without an emotion": len(set(frames) - labeled)})
     for match, path in labels:
@@ -118,6 +146,12 @@ def ckplus(
                         why="no labeled sequence is complete")
 
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #3c949d9a
+# ten people, then the expression, then the take
+_JAFFE = re.compile("(?:.*[^a-z])?(k[almr]|mk|na|nm|tm|uy|ym)[^a-z0-9]*"
+                    "(an|di|fe|ha|ne|sa|su)[1-9]?(?![a-z0-9]).*")
+_NOBODY = ("nobody says who is in {} of its pictures, so it cannot be split by person: they have "
+           "lost the owners' names")
+
 def jaffe(
     root: str | Path, # folder
     **options: Any, # transform, mode: see FaceFolder
@@ -126,22 +160,16 @@ def jaffe(
 
     Source: Lyons, Akamatsu, Kamachi, Gyoba 1998, zenodo.org/record/3451524"""
     tree, found = Tree(root, "JAFFE"), []
-    name = re.compile("([a-z]{2})\\.(an|di|fe|ha|ne|sa|su)\\d*\\.\\d+\\.*")
     for key, path in tree.pictures.items():
-        match = name.fullmatch(Path(key).stem)
+        match = _JAFFE.fullmatch(Path(key).stem)
+        emotion = [label for label in named_emotion(Path(key).parent.name) if label is not None]
         if match: found.append(Found(path, _TWO_LETTERS[match[2]], match[1].upper()))
+        elif emotion: found.append(Found(path, emotion[0]))
         else: tree.problems.append((path, "name not understood, expected one like KA.AN1.39.tiff"))
+    unknown = sum(not f.subject for f in found)
+    if unknown: tree.notes.append(_NOBODY.format(unknown))
+    if unknown: tree.layout = "one folder per emotion"
     return make_dataset(tree, found, why="no picture has a name like KA.AN1.39.tiff", **options)
-
-# %% ../../nbs/02_datasets/02_lab_sets.ipynb #1c039115
-_WORDS = {"neutral": 0, "ang": 1, "disgust": 2, "fear": 3, "happ": 4, "sad": 5, "surpris": 6,
-          "contempt": None}
-
-def named_emotion(
-    folder: str, # a folder's compared name
-) -> list[int | None]: # none or one label; None is contempt
-    "The emotion that a folder's name contains."
-    return [label for word, label in _WORDS.items() if word in folder][:1]
 
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #0dc6dd3b
 _TFEID = {"ng": 0, "ag": 1, "dg": 2, "fg": 3, "hg": 4, "sg": 5, "pg": 6, "cg": None}
@@ -153,16 +181,18 @@ def tfeid(
     """Taiwanese Facial Expression Image Database, without contempt.
 
     Source: Chen and Yen 2007"""
-    tree, found, dropped = Tree(root, "TFEID"), [], Counter()
+    tree, found, dropped, some_coded = Tree(root, "TFEID"), [], Counter(), False
     for key, path in tree.pictures.items():
         parts, folder = re.split("[_.\\- ]", Path(key).stem), Path(key).parent.name
         code = parts[-1][:2]
         coded = len(parts) > 1 and code in _TFEID
+        some_coded |= coded
         label = [_TFEID[code]] if coded else named_emotion(folder)
         nothing = "neither its name nor its folder's names an expression"
         if not label: tree.problems.append((path, nothing))
-        elif label[0] is None: dropped["pictures of contempt"] += 1
+        elif label[0] is None: dropped[CONTEMPT] += 1
         else: found.append(Found(path, label[0], parts[0].upper()))
+    if not some_coded: tree.layout = "one folder per expression"
     return make_dataset(tree, found, dropped=dropped, **options)
 
 # %% ../../nbs/02_datasets/02_lab_sets.ipynb #e914b1b7

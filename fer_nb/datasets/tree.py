@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import csv
+import filecmp
 import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,9 +39,14 @@ LAYOUTS = {
   BM35/BM35SUS.JPG …""",
     "CK+": """CK+/
   cohn-kanade-images/S005/001/S005_001_00000001.png …   all frames of a sequence
-  Emotion/S005/001/S005_001_00000011_emotion.txt        one number for the sequence""",
+  Emotion/S005/001/S005_001_00000011_emotion.txt        one number for the sequence
+                                        or
+CK+48/
+  anger/S010_004_00000017.png …         the last three frames of a sequence; no neutral""",
     "JAFFE": """jaffe/
-  KA.AN1.39.tiff …        person; AN DI FE HA NE SA SU; take; number""",
+  KA.AN1.39.tiff …        person; AN DI FE HA NE SA SU; take; number
+                                        or
+  happy/anything.png …    one folder per emotion; nobody knows who it is""",
     "TFEID": """TFEID/
   <expression>/f01_…_ag….jpg …   person first, then ag cg dg fg hg ng pg sg
                                  (or the emotion's name in the folder's)""",
@@ -47,10 +54,14 @@ LAYOUTS = {
   Sessions/1/session.xml           the view
   Sessions/1/S001-001.xml          the emotion
   Sessions/1/S001-001.avi          or its frames as pictures: Sessions/1/S001-001/00001.png …""",
-    "RAF-DB": """RAF-DB/
+    "RAF-DB": """RAF-DB/                                 either
   basic/EmoLabel/list_patition_label.txt       train_00001.jpg 5
   basic/Image/aligned/train_00001_aligned.jpg …
-  basic/Image/original/train_00001.jpg …""",
+  basic/Image/original/train_00001.jpg …
+                                        or
+  DATASET/train/1/train_00001_aligned.jpg …   1 surprise 2 fear 3 disgust 4 happiness
+  DATASET/test/7/test_0001_aligned.jpg …      5 sadness 6 anger 7 neutral
+  train_labels.csv, test_labels.csv           image,label; compared with the folders""",
     "RAF-DB compound": """RAF-DB/
   compound/EmoLabel/list_patition_label.txt    train_0001.jpg 11
   compound/Image/aligned/train_0001_aligned.jpg …
@@ -60,11 +71,26 @@ LAYOUTS = {
   Manually_Annotated_Images/689/737db2….jpg …
                                         or
   train_set/images/0.jpg …   train_set/annotations/0_exp.npy …
-  val_set/images/0.jpg …     val_set/annotations/0_exp.npy …""",
+  val_set/images/0.jpg …     val_set/annotations/0_exp.npy …
+                                        or
+  train/0/….jpg …   val/7/….jpg …   0 neutral 1 happiness 2 sadness 3 surprise
+                                    4 fear 5 disgust 6 anger 7 contempt
+                                        or
+  train_class/class001/….jpg …   val_class/class008/….jpg …   the same order, from 1""",
     "FER2013": """fer2013/                                either
   fer2013.csv                             emotion,pixels,Usage
                                         or
-  train/angry/….jpg …   test/angry/….jpg …""",
+  train/angry/….jpg …   test/angry/….jpg …       parts: train or Training, validation,
+                                                 val or PublicTest, test or PrivateTest
+                                        or
+  train/0/….jpg …   0 anger 1 disgust 2 fear 3 happiness 4 sadness 5 surprise 6 neutral""",
+    "FERPlus": """FERPlus/                                either
+  fer2013new.csv      Usage,Image name, votes for ten answers; row by row as
+  fer2013.csv         emotion,pixels,Usage
+                                        or
+  fer2013new.csv      beside pictures fer0000000.png … in any folders
+                                        or
+  FER2013Train/label.csv, fer0000000.png …   FER2013Valid/…   FER2013Test/…""",
     "EmotioNet": """EmotioNet/
   EmotioNet_FACS….csv     URL, URL orig, 'AU 1' … 'AU 60'; 999: unlabeled
   any folder/N_0000000001_00001.jpg …""",
@@ -92,8 +118,13 @@ def _root(
 # %% ../../nbs/02_datasets/01_tree.ipynb #41bbdaa6
 class _Listing:
     "What lies in a folder and below; `files` maps a compared path to the real one."
-    def __init__(self, root: str | Path, name: str):
+    def __init__(self, root: str | Path | _Listing, name: str):
         self.name, self.files, self.problems, self.archives = name, {}, [], []
+        self.layout, self.notes = "", [] # what a reader finds out about the copy
+        if isinstance(root, _Listing): # listed before
+            self.root, self.files, self.pictures = root.root, root.files, root.pictures
+            self.problems, self.archives = list(root.problems), root.archives
+            return
         self.root, file = _root(root, name)
         if file: self.files[path_key(file)] = file
         found = () if file else walk(self.root, hidden=False)
@@ -124,6 +155,11 @@ class _Contents(_Listing):
         matches = ((whole.fullmatch(key), path) for key, path in self.files.items())
         return [(match, path) for match, path in matches if match]
 
+    def only(self, paths: Sequence[str]) -> str: # the last; "" if there is none
+        "The list that is read; where there are others, they become problems."
+        self.problems += [(path, f"not read: {paths[-1]} is") for path in paths[:-1]]
+        return paths[-1] if paths else ""
+
     def text(self, path: str) -> str:
         "A label file as text, however it was saved."
         with open(self(path), "rb") as file: return file.read().decode("utf-8-sig", "replace")
@@ -145,10 +181,11 @@ class Tree(_Contents):
     """The pictures and label files in a folder and below, as a reader of a data set needs them.
 
     Args:
-        root: the folder, or one file
+        root: the folder, one file, or a Tree of it: then nothing is listed again
         name: of the data set; says which layout is expected
     `files` and `pictures` map a compared path to the real one, both relative to the root; calling
-    the tree with a relative path gives the whole one."""
+    the tree with a relative path gives the whole one. A reader writes into `problems`, `layout` and
+    `notes`, which go into the report."""
     def wrong(
         self,
         why: str, # nothing could be found
@@ -177,6 +214,9 @@ EXPECTED: dict[str, dict[str, Any]] = { # set → split → pictures per class, 
     "FER2013": {"train": (4965, 3995, 436, 4097, 7215, 4830, 3171),
                 "validation": (607, 467, 56, 496, 895, 653, 415),
                 "test": (626, 491, 55, 528, 879, 594, 416)},
+    "FERPlus": {"train": (8740, 2100, 119, 532, 7287, 3014, 3149), # of a majority
+                "validation": (1182, 287, 24, 62, 865, 351, 415),
+                "test": (1090, 273, 18, 83, 893, 384, 396)},
     "EmotioNet": {"": 24600}, # the file of labels of 2020
     "unlabeled": {},
 }
@@ -212,6 +252,27 @@ class Found(NamedTuple):
     subject: str = ""
     split: str = ""
 
+# %% ../../nbs/02_datasets/01_tree.ipynb #77f98071
+def _sizes(tree: Tree, found: list[Found]) -> Iterator[tuple]: # one for each
+    "What copies agree in: name, label, person, part; the size where others agree in that, too."
+    named = [(path_key(f.path).rpartition("/")[2], *f[1:]) for f in found]
+    often = Counter(named)
+    for f, agree in zip(found, named):
+        size = None
+        if often[agree] > 1 and os.path.isfile(tree(f.path)): size = os.path.getsize(tree(f.path))
+        yield (*agree, size)
+
+def _copies(tree: Tree, found: list[Found]) -> dict[int, str]: # position → which it is a copy of
+    "The same file again, under the same name in another folder: a tree that was unpacked twice."
+    first, copies = {}, {}
+    for i, (f, agree) in enumerate(zip(found, _sizes(tree, found))):
+        if agree[-1] is None: continue
+        others = first.setdefault(agree, [])
+        same = [p for p in others if filecmp.cmp(tree(p), tree(f.path), shallow=False)]
+        if same: copies[i] = same[0]
+        else: others.append(f.path)
+    return copies
+
 # %% ../../nbs/02_datasets/01_tree.ipynb #86934c00
 def make_dataset(
     tree: Tree, # where it was found
@@ -224,18 +285,27 @@ def make_dataset(
 ) -> FaceFolder:
     """The data set of what a reader found. Warns of what is not as expected.
 
+    A picture that is there twice under one name is left out once, and named.
+
     Raises: ValueError that shows the layout if nothing was found"""
     found, problems = list(found), tree.problems
     if not found: raise tree.wrong(why)
-    paths, targets, subjects, splits = zip(*found)
+    copies = _copies(tree, found)
+    problems += [(found[i].path, f"the same file as {path}, left out")
+                 for i, path in copies.items()]
+    kept = [i for i in range(len(found)) if i not in copies]
+    options |= {k: options[k][kept] for k in ("aus", "soft") if k in options}
+    paths, targets, subjects, splits = zip(*(found[i] for i in kept))
     left_out = {what: n for what, n in (dropped or {}).items() if n}
-    report = Report(tree.name, len(found), dropped=left_out, problems=problems)
+    report = Report(tree.name, len(kept), dropped=left_out, problems=problems, layout=tree.layout,
+                    notes=tree.notes)
     data = FaceFolder([tree(path) for path in paths], targets, name=tree.name,
                       subjects=subjects if any(subjects) else None,
                       splits=splits if any(splits) else None, report=report, **options)
     report.differences = _differences(data, EXPECTED[tree.name] if expected is None else expected)
     trouble = report.differences[:4] + [f"no problem, got {len(problems)}, such as "
                                         f"{': '.join(problem)}" for problem in problems[:1]]
+    for note in report.notes: warnings.warn(f"{tree.name}: {note}", stacklevel=3)
     if trouble:
         warnings.warn(f"{tree.name}: expected {'; '.join(trouble)}. All of it: "
                       "print(dataset.report)", stacklevel=3)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -78,9 +78,11 @@ def _output_net() -> nn.Sequential: # (B, 3, 48, 48) → (B, 2 + 4 + 10)
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #648c4e44
 class _Networks(nn.Module):
     "The three networks, with their weights."
-    def __init__(self, min_size: int = 40, thresholds: Sequence[float] = (.6, .7, .7)):
+    def __init__(self, min_size: int = 40, thresholds: Sequence[float] = (.6, .7, .7),
+                 longest: int = 1024):
         super().__init__()
         self.min_size = whole("min_size", min_size, 12)
+        self.longest = whole("longest", longest, 12)
         self.thresholds = tuple(several("thresholds", thresholds))
         fits = len(self.thresholds) == 3 and all(
             isinstance(t, (int, float)) and 0 <= t < 1 for t in self.thresholds)
@@ -162,11 +164,9 @@ class _CloserLook(_Proposals):
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #8a306c7a
 class _Prepared(_CloserLook):
     "Pictures as the networks expect them."
-    longest = 1024 # side of what is looked at, in pixels
-
     def prepare(self,
         images: torch.Tensor, # (B, 1 or 3, H, W)
-    ) -> torch.Tensor: # (B, 3, h, w), values -1 … 1, no side longer than 1024
+    ) -> torch.Tensor: # (B, 3, h, w), values -1 … 1, no side longer than `longest`
         "What the networks expect."
         from torchvision.transforms.v2 import functional as TF
         height, width = images.shape[-2:]
@@ -194,11 +194,12 @@ def _by_sureness(face: Detection) -> tuple:
 class Detector(_Prepared):
     """MTCNN: three networks, each with a closer look at what the one before let through.
 
-    Deterministic; runs where its parameters are. Pictures whose longer side exceeds 1024 pixels are
+    Deterministic; runs where its parameters are. Pictures whose longer side exceeds `longest` are
     shrunk to it first, so `min_size` counts in the shrunk picture.
     Args:
         min_size: side of the smallest face sought, in pixels
         thresholds: score that each of the three networks asks for, 0 … 1
+        longest: side of what is looked at, in pixels; more finds smaller faces and takes longer
     Source: Zhang, Zhang, Li, Qiao 2016, "Joint face detection and alignment using multitask
         cascaded convolutional networks" """
     sure = .95 # score of a face beyond doubt
@@ -223,20 +224,22 @@ class Detector(_Prepared):
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #7c6188a0
 @lru_cache(maxsize=4)
-def _detector(device: torch.device, min_size: int, thresholds: tuple[float, ...]) -> Detector:
-    return Detector(min_size, thresholds).to(device)
+def _detector(device: torch.device, *settings: Any) -> Detector:
+    return Detector(*settings).to(device)
 
 def detect(
     image: torch.Tensor, # one picture (1 or 3, H, W) or a batch (B, 1 or 3, H, W)
     min_size: int = 40, # side of the smallest face sought, in pixels
     thresholds: Sequence[float] = (.6, .7, .7), # score that each of the three networks asks for
+    longest: int = 1024, # side that larger pictures are shrunk to first, in pixels
 ) -> list: # of Detection, in order; for a batch a list of such lists
     """The faces in a picture, by a `Detector` that is made once and kept.
 
     The sure ones (score at least 0.95) come first, and the larger before the smaller."""
     check_image(image)
-    some = tuple(several("thresholds", thresholds))
-    return _detector(image.device, whole("min_size", min_size, 12), some)(image)
+    settings = (whole("min_size", min_size, 12), tuple(several("thresholds", thresholds)),
+                whole("longest", longest, 12))
+    return _detector(image.device, *settings)(image)
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #843f6828
 def mark_faces(

@@ -25,7 +25,7 @@ from ..checks import choice, file_path, need, whole
 from ..files import cell_text, drop_parts, plain_cell, whole_file, write_whole
 from ..pictures import ARCHIVES, Unreadable, is_picture, read_image, walk
 from .alignment import align, crop, reference_points
-from .detector import Detector, detect
+from .detector import detect
 from .images import to_gray
 from .landmarks import fan, landmarks68
 
@@ -97,7 +97,7 @@ def _cut_face(
     settings: dict, # of preprocess
 ) -> tuple[torch.Tensor | None, dict]: # uint8 (C, size, size), or None; its part of the row
     "The face's picture, if there is one, and what the manifest says of it."
-    faces = detect(image, settings["min_size"])
+    faces = detect(image, settings["min_size"], longest=settings["longest"])
     if not faces: return None, {}
     face, size, margin = faces[0], settings["size"], settings["margin"]
     box = (100 * face.box).round() / 100
@@ -111,11 +111,14 @@ def _cut_face(
                          landmarks=" ".join(_texts(landmarks)))
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #6b7b18b4
-def _no_face(image: torch.Tensor, min_size: int) -> dict: # a part of the row
+def _no_face(image: torch.Tensor, settings: dict) -> dict: # a part of the row
     "A picture in which none was found; large ones are shrunk before the detector looks."
     height, width = image.shape[1:]
-    least = math.ceil(min_size * max(1., max(height, width) / Detector.longest))
+    shrunk = max(1., max(height, width) / settings["longest"])
+    least = math.ceil(settings["min_size"] * shrunk)
     reason = f"found no face of at least {least} pixels in {width} x {height}"
+    if shrunk > 1:
+        reason += f"; with longest={max(height, width)}, of {settings['min_size']} pixels"
     return dict(status="no face", reason=reason, faces=0)
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #24155931
@@ -150,7 +153,7 @@ def _do_file(
     try: image = read_image(source)
     except Unreadable as error: return row | dict(status="unreadable", reason=error.reason)
     picture, found = _cut_face(image, settings)
-    if picture is None: return row | _no_face(image, settings["min_size"])
+    if picture is None: return row | _no_face(image, settings)
     _save(picture, goal)
     return row | dict(status="face") | found
 
@@ -195,7 +198,7 @@ def _claim(out: Path, settings: dict) -> None:
              f"{out} with other files in it")
         out.mkdir(parents=True, exist_ok=True)
         return write_whole(path, json.dumps(settings, indent=1) + "\n")
-    try: before = json.loads(path.read_text(encoding="utf-8"))
+    try: before = {"longest": 1024} | json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"out: expected readable settings in {path}, got {error}") from error
     differ = [k for k in settings if before.get(k) != settings[k]]
@@ -263,14 +266,14 @@ def _write_rows(
     return new
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #86dfc051
-def _check_settings(size, margin, landmarks, gray, min_size) -> dict[str, Any]:
+def _check_settings(size, margin, landmarks, gray, min_size, longest) -> dict[str, Any]:
     "The settings as they are written down."
     reference_points(size, margin) # checks both
     landmarks = choice("landmarks", whole("landmarks", landmarks, 0), (0, 5, 68))
     min_size = whole("min_size", min_size, 12)
     if landmarks == 68: fan("cpu") # now or never
     return dict(size=whole("size", size, 8), margin=float(margin), landmarks=landmarks,
-                gray=bool(gray), min_size=min_size)
+                gray=bool(gray), min_size=min_size, longest=whole("longest", longest, 12))
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #d89af85a
 def preprocess(
@@ -281,6 +284,7 @@ def preprocess(
     landmarks: int = 5, # align by 5 or 68 landmarks; 0: crop the box, upright or not
     gray: bool = False, # one plane instead of three
     min_size: int = 40, # side of the smallest face sought, in pixels
+    longest: int = 1024, # side that larger photographs are shrunk to before the search, in pixels
     workers: int | None = None, # processes; None: one per core, but one for few pictures
     progress: bool = True, # show a bar
 ) -> dict[str, int]: # how many files: face, no face, unreadable, copied, left out
@@ -292,7 +296,7 @@ def preprocess(
     folder, out = file_path("folder", folder), file_path("out", out)
     _check_folders(folder, out)
     if workers is not None: workers = whole("workers", workers)
-    settings = _check_settings(size, margin, landmarks, gray, min_size)
+    settings = _check_settings(size, margin, landmarks, gray, min_size, longest)
     listing = _listing(folder, out)
     _claim(out, settings)
     done = _done_before(folder, out, listing)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 import dataset_trees as trees
 from dataset_trees import GRAY, faces, names, picture, read
-from fer_nb.datasets import EMOTIONS, FaceFolder, Report, emotionet, open_picture, rafdb, sample_figure, unlabeled
+from fer_nb.datasets import FaceFolder, Report, open_picture, rafdb
 
 
 BROKEN = {"empty": b"", "text": b"this is no picture", "header only": b"\x89PNG\r\n\x1a\n", "gif header": b"GIF89a"}
@@ -101,7 +101,9 @@ def test_depths_and_modes(tmp_path):
     (dict(targets=[0, 1]), "targets: expected one for each of the 3 pictures, got 2"), (dict(targets=[0, 1, 7]), "targets: expected labels from 0 to 6"),
     (dict(targets=[0, 1, -2]), "targets: expected labels"), (dict(subjects=["a"]), "subjects: expected one for each"), (dict(splits=["a"]), "splits: expected one for each"),
     (dict(aus=torch.zeros(2, 18)), "aus: expected one for each"), (dict(paths=[], targets=[]), "paths: expected at least one picture"),
-    (dict(mode="CMYK"), "mode: expected one of RGB, L, got"), (dict(target="age"), "target: expected one of label, au, got"), (dict(target="au"), "has no action units")])
+    (dict(mode="CMYK"), "mode: expected one of RGB, L, got"), (dict(target="age"), "target: expected one of label, au, soft, got"), (dict(target="au"), "has no action units"),
+    (dict(target="soft"), "has no soft labels"), (dict(soft=torch.full((2, 7), 1 / 7)), "soft: expected one for each"), (dict(soft=torch.ones(3, 7)), "soft: expected shares of the classes"),
+    (dict(soft=torch.full((3, 6), 1 / 6)), r"soft: expected a tensor \(N, 7\), got shape")])
 def test_bad_arguments(change, words):
     with pytest.raises(ValueError, match=f"^{words}" if words[:3] != "has" else words): FaceFolder(**{"paths": ["a", "b", "c"], "targets": [0, 1, 2], **change})
 
@@ -120,6 +122,20 @@ def test_subset(tmp_path):
     with pytest.raises(ValueError, match="paths: expected at least one"): data.subset([])
     with pytest.raises(ValueError, match="indices: expected a whole number from -6 to 5, got 6"): data.subset([6])
 
+def test_soft_labels(tmp_path):
+    soft = torch.eye(7)[torch.arange(6) % 3] * .75 + .25 / 7
+    data = faces(tmp_path, soft=soft, target="soft")
+    assert data[4][1].equal(soft[4]) and data.subset([5, 1])[1][1].equal(soft[1]) and data.targets.tolist() == [0, 1, 2, 0, 1, 2]
+    assert torch.nn.functional.cross_entropy(torch.zeros(1, 7), data[0][1][None]).item() == pytest.approx(math.log(7))
+    assert faces(tmp_path, soft=soft)[4][1] == 1 # the label, if nobody asks
+
+def test_visit_looks_at_every_readable_picture(tmp_path):
+    data = faces(tmp_path)
+    Path(data.paths[2]).write_bytes(b"")
+    for workers in (0, 2):
+        seen = data.visit(np.shape, workers)
+        assert seen[2] is None and seen[:2] == [(5, 6, 3)] * 2 and len(seen) == 6 and data.unreadable.tolist() == [False, False, True, False, False, False]
+
 def test_unknown_split(tmp_path):
     with pytest.raises(ValueError, match="name: expected one of the splits of RAF-DB .test, train., got 'validation'"): read(rafdb, trees.rafdb(tmp_path)).split("validation")
     with pytest.raises(ValueError, match="it has none"): faces(tmp_path).split("train")
@@ -128,34 +144,10 @@ def test_report_in_words():
     report = Report("X", 3, ["5 pictures, found 3"], {"pictures of contempt": 2}, [(f"{k}.png", "odd") for k in range(12)], [("a.png", "OSError: no")])
     text = str(report)
     assert text.splitlines()[:3] == ["X: 3 pictures", "  expected 5 pictures, found 3", "  left out: 2 pictures of contempt"] and "… and 2 more" in text and "unreadable: a.png: OSError: no" in text
+    lines = str(Report("X", 3, layout="folders", notes=["no neutral"], duplicates=[("a.png", "the same picture as b.png")], leaks=[("person A", "in two")])).splitlines()
+    assert lines == ["X: 3 pictures, read as folders", "  note: no neutral", "  duplicate: a.png: the same picture as b.png", "  leak: person A: in two"]
+    assert Report("X", 3, notes=["a"]).ok and not Report("X", 3, leaks=[("a", "b")]).ok and not Report("X", 3, duplicates=[("a", "b")]).ok
     assert Report("X", 3, dropped={"a": 1}).ok and "<pre>" in report._repr_html_() and "&lt;" in Report("<b>", 1)._repr_html_()
-
-def test_describe(tmp_path):
-    summary = read(rafdb, trees.rafdb(tmp_path)).describe()
-    assert summary.counts["train"] == {**dict.fromkeys(EMOTIONS, 2), "total": 14} and summary.counts["test"]["total"] == 7 and list(summary.counts) == ["train", "test"]
-    lines = str(summary).splitlines()
-    assert lines[0] == "RAF-DB" and lines[1].split() == [*EMOTIONS, "total"] and lines[2].split() == ["train", *"2222222", "14"]
-    html = summary._repr_html_()
-    assert html.count("<tr>") == 3 and "data:image/png;base64," in html and str(tmp_path) not in html
-
-def test_describe_unlabeled_and_action_units(tmp_path):
-    assert unlabeled(trees.unlabeled(tmp_path / "a")).describe().counts == {"all": {"unlabeled": 4, "total": 4}}
-    summary = read(emotionet, trees.emotionet(tmp_path / "b")).describe()
-    assert summary.counts == {"all": {"unlabeled": 2, "total": 2}} and summary.aus["present"]["AU1"] == 1 and summary.aus["absent"]["AU1"] == 1 and summary.aus["unlabeled"]["AU2"] == 2
-    assert summary._repr_html_().count("<table>") == 2 and "AU43" in str(summary)
-    mixed = faces(tmp_path / "c", splits=["train"] * 3 + ["test"] * 3)
-    mixed.targets[5] = -1
-    assert mixed.describe().counts["test"]["unlabeled"] == 1 and mixed.describe(3).counts["train"]["unlabeled"] == 0
-
-def test_sample_figure(tmp_path):
-    data = faces(tmp_path, 30)
-    Path(data.paths[0]).write_bytes(b"")
-    fig = sample_figure(data, columns=4)
-    axes = np.array(fig.axes).reshape(3, 4)
-    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["neutral", "anger", "disgust"]
-    assert [[len(ax.images) for ax in row] for row in axes] == [[0, 1, 1, 1], [1] * 4, [1] * 4] # the unreadable one stays empty
-    assert axes[2, 3].images[0].get_array()[0, 0, 0] == GRAY * 3
-    assert len(sample_figure(faces(tmp_path / "b", 4)).axes) == 6 # no more columns than pictures
 
 @pytest.mark.parametrize("targets, got", [
     (["happy", "sad"], r"list \(too many dimensions 'str'\)"), ("ab", r"str \("), ([2**70, 0], r"list \(Overflow"), ([None, 0], r"list \("), ([.5, 1.], r"\(2,\) of torch.float32"),

@@ -96,6 +96,25 @@ def test_jaffe(tmp_path):
     data = read(jaffe, tmp_path)
     assert len(data) == 29 and set(problems(data)) == {"KA.XX1.3.tiff", "montage.png"}
 
+def test_jaffe_renamed(tmp_path):
+    data = read(jaffe, trees.jaffe_renamed(tmp_path))
+    assert len(data) == 28 and shown(data) == data.targets.tolist() and set(data.subjects) == {"KA", "YM"} and not data.report.notes
+    for name in ("KATE HAPPY.png", "XX.AN1.39.png", "KAANNE.png", "IMG_0001.png"): picture(tmp_path / name)
+    assert set(problems(read(jaffe, tmp_path))) == {"KATE HAPPY.png", "XX.AN1.39.png", "KAANNE.png", "IMG_0001.png"}
+
+def test_jaffe_without_its_names(tmp_path):
+    with pytest.warns(UserWarning, match="JAFFE: nobody says who is in 14 of its pictures, so it cannot be split by person"): data = jaffe(trees.jaffe_folders(tmp_path))
+    assert shown(data) == data.targets.tolist() and data.subjects is None and data.report.layout == "one folder per emotion"
+
+def test_ck48(tmp_path):
+    with pytest.warns(UserWarning, match="CK.: no neutral faces: this copy, CK.48, holds the last three frames of each sequence"): data = ckplus(trees.ck48(tmp_path))
+    assert data.targets.tolist() == [2, 4, 6] == shown(data) and data.subjects == ["S005", "S011", "S010"] and data.report.dropped == {"earlier frames": 6, "pictures of contempt": 3}
+    assert [name[-6:] for name in names(data)] == ["11.png"] * 3 and "no neutral" in str(data.report)
+    assert "309 pictures, found 3" in data.report.differences and not any("neutral" in line for line in data.report.differences)
+    three = read(ckplus, tmp_path, peaks=3)
+    assert len(three) == 9 and "927 pictures, found 9" in three.report.differences and three.report.dropped == {"pictures of contempt": 3}
+    assert not read(ckplus, trees.ckplus(tmp_path / "whole")).report.notes
+
 def test_tfeid(tmp_path):
     data = read(tfeid, trees.tfeid(tmp_path))
     assert len(data) == 14 and data.report.dropped == {"pictures of contempt": 2} and set(data.subjects) == {"F01", "M12"}

@@ -14,9 +14,16 @@ from fer_nb.datasets import DATASETS, EXPECTED, LAYOUTS, FaceFolder
 
 TREES = {"kdef": trees.kdef, "ckplus": trees.ckplus, "jaffe": trees.jaffe, "tfeid": trees.tfeid, "mmi": trees.mmi, "rafdb": trees.rafdb,
          "rafdb_compound": trees.rafdb_compound, "affectnet": trees.affectnet_csv, "affectnet_npy": trees.affectnet_npy, "fer2013": trees.fer2013_csv,
-         "fer2013_folders": trees.fer2013_folders, "emotionet": trees.emotionet, "unlabeled": trees.unlabeled}
+         "fer2013_folders": trees.fer2013_folders, "emotionet": trees.emotionet, "unlabeled": trees.unlabeled,
+         # the copies that people have
+         "rafdb_folders": trees.rafdb_folders, "ckplus_48": trees.ck48, "jaffe_renamed": trees.jaffe_renamed, "jaffe_folders": trees.jaffe_folders,
+         "affectnet_folders": trees.affectnet_folders, "affectnet_classes": trees.affectnet_classes, "fer2013_parts": trees.fer2013_parts,
+         "fer2013_numbers": trees.fer2013_numbers, "fer2013_dealt": trees.fer2013_dealt, "ferplus": trees.ferplus, "ferplus_files": trees.ferplus_files, "ferplus_lists": trees.ferplus_lists}
 
 READERS = {name: DATASETS[name.split("_")[0] if name not in DATASETS else name] for name in TREES}
+
+SIZES = {"rafdb_folders": (100, 100), "ckplus_48": (48, 48), "affectnet_folders": (96, 96), "affectnet_classes": (96, 96),
+         **{name: (48, 48) for name in TREES if name.startswith("fer")}}
 
 each = pytest.mark.parametrize("name", TREES)
 
@@ -30,7 +37,7 @@ def test_reads_its_layout(name, tmp_path):
     image, target = data[0]
     assert image.mode == "RGB" and (target == int(data.targets[0]) if name != "emotionet" else target.shape == (18,))
     assert read(READERS[name], tmp_path / "data", mode="L")[-1][0].mode == "L"
-    assert read(READERS[name], tmp_path / "data", transform=lambda image: image.size)[0][0] == ((48, 48) if name == "fer2013" else (6, 5))
+    assert read(READERS[name], tmp_path / "data", transform=lambda image: image.size)[0][0] == SIZES.get(name, (6, 5))
 
 @each
 def test_twice_the_same(name, tmp_path):
@@ -103,7 +110,7 @@ def test_survives_pickling_and_workers(name, tmp_path):
     assert (again[0][0] == data[0][0]).all() and again.paths == data.paths
 
 def test_names_for_a_command_line():
-    assert set(DATASETS) == {"kdef", "ckplus", "jaffe", "tfeid", "mmi", "rafdb", "rafdb_compound", "affectnet", "fer2013", "emotionet", "unlabeled"}
+    assert set(DATASETS) == {"kdef", "ckplus", "jaffe", "tfeid", "mmi", "rafdb", "rafdb_compound", "affectnet", "fer2013", "ferplus", "emotionet", "unlabeled"}
     assert set(EXPECTED) == set(LAYOUTS) and all(callable(reader) for reader in DATASETS.values())
 
 def test_expected_counts_are_those_published():
@@ -113,3 +120,4 @@ def test_expected_counts_are_those_published():
     assert (total("AffectNet", "train"), total("AffectNet", "validation")) == (283901, 3500)
     assert [total("FER2013", split) for split in ("train", "validation", "test")] == [28709, 3589, 3589]
     assert sum(EXPECTED["RAF-DB compound"].values()) == 3954
+    assert [total("FERPlus", split) for split in ("train", "validation", "test")] == [24941, 3186, 3137]

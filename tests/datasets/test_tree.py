@@ -1,16 +1,18 @@
 "Everything people's disks do to names: fer_nb.datasets.tree, from the installed package."
 import os
+import shutil
 import sys
 import unicodedata
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import dataset_trees as trees
 from dataset_trees import names, picture, problems, read, write
-from fer_nb.datasets import affectnet, ckplus, emotionet, jaffe, kdef, mmi, unlabeled
-from fer_nb.datasets.tree import Tree
+from fer_nb.datasets import affectnet, ckplus, emotionet, fer2013, jaffe, kdef, mmi, unlabeled
+from fer_nb.datasets.tree import Found, Tree, make_dataset
 
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
@@ -111,3 +113,44 @@ def test_tree_lists_pictures_and_label_files(tmp_path):
     assert tree.files == {"0_exp.npy": "0_exp.npy", "b/x.png": "b/X.PNG", "film.avi": "film.avi", "labels.csv": "labels.CSV"}
     assert tree.pictures == {"b/x.png": "b/X.PNG"} and tree.archives == ["all.zip"] and tree("b/X.PNG") == os.path.join(tmp_path, "b", "X.PNG")
     assert [path for _, path in tree.matching("x\\.png")] == ["b/X.PNG"] and str(tree.wrong("no reason")).startswith("root: expected KDEF in this layout:")
+
+# ---- the same tree twice
+
+def test_a_tree_unpacked_twice_is_named(tmp_path):
+    trees.kdef(tmp_path / "KDEF")
+    once = read(kdef, tmp_path)
+    shutil.copytree(tmp_path / "KDEF", tmp_path / "KDEF (1)")
+    with pytest.warns(UserWarning, match="no problem, got 28, such as KDEF/AF01/AF01AFS.JPG: the same file as KDEF .1./AF01/AF01AFS.JPG, left out"): twice = kdef(tmp_path)
+    assert len(twice) == len(once) == twice.report.pictures == 28 and names(twice) == names(once) and twice.targets.equal(once.targets)
+
+def test_another_file_of_the_same_name_stays(tmp_path):
+    for folder, gray in (("a", 0), ("b", 1), ("c", 1)): picture(tmp_path / folder / "x.png", gray)
+    (tmp_path / "d").mkdir(); (tmp_path / "d/x.png").write_bytes((tmp_path / "a/x.png").read_bytes() + b" ") # longer by a byte
+    picture(tmp_path / "e/x.png", 5) # of the size of the others; now of the same time, too
+    for name in "abce": os.utime(tmp_path / name / "x.png", (1e9, 1e9))
+    assert len({(tmp_path / name / "x.png").stat().st_size for name in "abce"}) == 1
+    data = read(unlabeled, tmp_path)
+    assert [Path(p).parent.name for p in data.paths] == ["a", "b", "d", "e"] and problems(data) == {"c/x.png": "the same file as b/x.png, left out"}
+
+def test_the_same_file_in_two_parts_or_classes_stays(tmp_path):
+    "it is a leak, or a doubtful label: find_duplicates says so, and nothing is taken from the test part in silence"
+    for name in ("train/happy", "test/happy", "train/sad"): picture(tmp_path / name / "x.png")
+    assert len(read(fer2013, tmp_path)) == 3 and not read(fer2013, tmp_path).report.problems
+
+def test_action_units_stay_with_their_pictures(tmp_path):
+    for n, name in enumerate(("a/1.png", "b/1.png", "b/2.png")): write(tmp_path / name, "same" if n < 2 else "other")
+    data = make_dataset(Tree(tmp_path, "EmotioNet"), [Found("a/1.png"), Found("b/1.png"), Found("b/2.png")], aus=torch.arange(54.).view(3, 18), expected={})
+    assert names(data) == ["1.png", "2.png"] and data.aus[:, 0].tolist() == [0, 36]
+
+def test_only_files_of_one_name_and_size_are_read(tmp_path, monkeypatch):
+    import filecmp
+    for k in range(9): picture(tmp_path / f"{k}" / f"{k % 8}.png", k % 8)
+    compared, real = [], filecmp.cmp
+    monkeypatch.setattr(filecmp, "cmp", lambda a, b, shallow: compared.append((a, b)) or real(a, b, shallow))
+    assert len(read(unlabeled, tmp_path)) == 8 and len(compared) == 1
+
+def test_a_listing_is_used_again(tmp_path, monkeypatch):
+    tree = Tree(trees.kdef(tmp_path), "unlabeled")
+    monkeypatch.setattr(os, "scandir", lambda path: pytest.fail("listed again"))
+    a, b = read(kdef, tree), read(unlabeled, tree)
+    assert len(a) == 28 and len(b) == 56 and a.report.problems is not b.report.problems and tree.problems == []

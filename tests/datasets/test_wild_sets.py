@@ -9,7 +9,7 @@ import torch
 
 import dataset_trees as trees
 from dataset_trees import names, picture, problems, read, shown, write
-from fer_nb.datasets import AU_NAMES, COMPOUND_EMOTIONS, affectnet, emotionet, fer2013, rafdb, rafdb_compound, unlabeled
+from fer_nb.datasets import AU_NAMES, COMPOUND_EMOTIONS, affectnet, emotionet, rafdb, rafdb_compound, unlabeled
 
 
 def test_rafdb(tmp_path):
@@ -51,6 +51,41 @@ def test_rafdb_pictures_not_unpacked(tmp_path):
     shutil.rmtree(root / "basic/Image/aligned"); (root / "basic/Image").mkdir(exist_ok=True); (root / "basic/Image/aligned.zip").touch()
     with pytest.raises(ValueError, match="no picture was found in basic/Image/aligned.*Unpack basic/Image/aligned.zip first"): rafdb(root)
     with pytest.raises(ValueError, match="^image: expected"): rafdb(root, image="cropped")
+
+def test_a_second_list_is_named(tmp_path):
+    trees.rafdb(tmp_path / "a"); trees.rafdb(tmp_path / "a (1)")
+    assert problems(read(rafdb, tmp_path)) == {"a/basic/EmoLabel/list_patition_label.txt": "not read: a (1)/basic/EmoLabel/list_patition_label.txt is"}
+    trees.affectnet_csv(tmp_path / "b/1"); trees.affectnet_csv(tmp_path / "b/2")
+    found = problems(read(affectnet, tmp_path / "b"))
+    assert found["1/Manually_Annotated_file_lists/training.csv"] == "not read: 2/Manually_Annotated_file_lists/training.csv is" and len(found) == 2
+
+def test_rafdb_sorted_into_folders(tmp_path):
+    data = read(rafdb, trees.rafdb_folders(tmp_path))
+    assert shown(data) == data.targets.tolist()
+    assert data.splits.count("train") == 14 and data.splits.count("test") == 7 and not data.report.problems
+    assert data.report.layout == "one folder per class, such as DATASET/test/1"
+    assert read(rafdb, trees.rafdb_folders(tmp_path / "b", lists=False)).targets.equal(data.targets)
+    for number, label in trees.RAF: assert {int(t) for p, t in zip(data.paths, data.targets) if Path(p).parent.name == str(number)} == {label}
+
+def test_rafdb_folders_and_lists_must_agree(tmp_path):
+    path = trees.rafdb_folders(tmp_path) / "train_labels.csv"
+    path.write_text(path.read_text().replace("train_00001_aligned.jpg,1", "train_00001_aligned.jpg,3").replace("train_00002_aligned.jpg,2", "train_00002_aligned.jpg,x") + "train_00099_aligned.jpg,4\n")
+    data = read(rafdb, tmp_path)
+    assert problems(data) == {"DATASET/train/1/train_00001_aligned.jpg": "its folder says surprise, train_labels.csv, line 2 says disgust",
+                              "DATASET/train/2/train_00002_aligned.jpg": "its folder says fear, train_labels.csv, line 3 says x",
+                              "train_labels.csv, line 16": "train_00099_aligned.jpg is listed but not there"}
+    assert len(data) == 19
+    with pytest.raises(ValueError, match="no basic/EmoLabel/list_patition_label.txt"): rafdb(tmp_path, image="original") # these are aligned
+
+@pytest.mark.parametrize("copy", [trees.affectnet_folders, trees.affectnet_classes])
+def test_affectnet_sorted_into_folders(copy, tmp_path):
+    data = read(affectnet, copy(tmp_path))
+    assert sorted(data.split("train").targets.tolist()) == list(range(7)) and shown(data) == data.targets.tolist()
+    assert data.report.dropped == {"pictures of contempt": 2} and data.splits.count("validation") == 7
+
+@pytest.mark.parametrize("reader, wrong", [(affectnet, "rafdb_folders"), (rafdb, "affectnet_folders"), (rafdb, "fer2013_numbers"), (affectnet, "rafdb_folders")])
+def test_numbers_of_another_set_are_refused(reader, wrong, tmp_path):
+    with pytest.raises(ValueError, match="^root: expected folders of .*, numbered .* with the folders .*: this is another set"): reader(getattr(trees, wrong)(tmp_path))
 
 def test_rafdb_a_folder_named_like_a_picture(tmp_path):
     path = trees.rafdb(tmp_path) / "basic/Image/aligned/train_00003_aligned.jpg"
@@ -98,36 +133,6 @@ def test_affectnet_damaged_table(tmp_path):
     shutil.rmtree(root / "Manually_Annotated_Images")
     with pytest.raises(ValueError, match="no picture of the lists is there"): affectnet(root)
 
-@pytest.mark.parametrize("name, columns", [("fer2013.csv", "emotion,pixels,Usage"), ("icml_face_data.csv", "emotion, Usage, pixels")])
-def test_fer2013_table(name, columns, tmp_path):
-    data = read(fer2013, trees.fer2013_csv(tmp_path, name, columns))
-    assert data.splits == ["train"] * 7 + ["validation"] * 7 + ["test"] * 7 and data.targets.tolist() == [1, 2, 3, 4, 5, 6, 0] * 3
-    assert data.picture(0).size == (48, 48) and shown(data.split("test")) == [1, 2, 3, 4, 5, 6, 0]
-    assert read(fer2013, tmp_path / name).paths == data.paths and data.paths[0].endswith(f"{name}:2") # the file itself does as well; the path names its line
-
-def test_fer2013_folders(tmp_path):
-    data = read(fer2013, trees.fer2013_folders(tmp_path))
-    assert len(data) == 21 and data.splits.count("train") == 14 and "7178 pictures in test, found 7" in data.report.differences
-    picture(tmp_path / "train/confused/1.jpg"); picture(tmp_path / "extra/happy/1.jpg"); picture(tmp_path / "3.jpg")
-    assert set(problems(read(fer2013, tmp_path))) == {"train/confused/1.jpg", "extra/happy/1.jpg", "3.jpg"}
-
-def test_fer2013_damaged_rows(tmp_path):
-    path = trees.fer2013_csv(tmp_path) / "fer2013.csv"
-    lines = path.read_text().splitlines()
-    lines[1] = lines[1].replace(" 40", "", 1); lines[2] = lines[2].replace("60", "300", 1); lines[3] = lines[3].replace("80", "x", 1)
-    lines[4] = "9" + lines[4][1:]; lines[5] = lines[5].replace("Training", "Holiday"); lines[6] = "5"
-    path.write_text("\n".join(lines))
-    data = read(fer2013, tmp_path)
-    found = problems(data)
-    assert [found[f"fer2013.csv:{n}"] for n in (2, 3, 4, 7)] == ["expected 2304 numbers from 0 to 255"] * 4
-    assert "an emotion from 0 to 6, got '9'" in found["fer2013.csv:5"] and "got 'Holiday'" in found["fer2013.csv:6"] and len(data) == 15
-    path.write_text("emotion,pixels\n0,1 2 3\n")
-    with pytest.raises(ValueError, match="expected the columns emotion, pixels, Usage in fer2013.csv, got emotion, pixels"): fer2013(tmp_path)
-    path.write_text("")
-    with pytest.raises(ValueError, match="expected the columns .* got nothing"): fer2013(tmp_path)
-    path.write_bytes(os.urandom(5000))
-    with pytest.raises(ValueError, match="expected the columns"): fer2013(tmp_path)
-
 @pytest.mark.parametrize("heading", [True, False])
 def test_emotionet(heading, tmp_path):
     data = read(emotionet, trees.emotionet(tmp_path, heading))
@@ -143,8 +148,17 @@ def test_emotionet_bad_values(tmp_path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1].replace(",1,", ",yes,", 1), lines[2].replace("999", "nan"), lines[2]]))
     data = read(emotionet, tmp_path)
-    assert len(data) == 1 and "expected 0, 1 or 999 for an AU, got 'yes'" in problems(data)["EmotioNet_FACS_2020.csv, line 2"]
-    assert "listed twice" in problems(data)["EmotioNet_FACS_2020.csv, line 4"] and data.aus.isnan().sum() == 16
+    assert len(data) == 2 and problems(data)["EmotioNet_FACS_2020.csv, line 2"] == "expected 0, 1 or 999 for an AU, got 'yes': unlabeled"
+    assert "listed twice" in problems(data)["EmotioNet_FACS_2020.csv, line 4"] and data.aus[1].isnan().sum() == 16
+    assert data.aus[0].isnan().sum() == 17 and data.aus[0, AU_NAMES.index("AU12")] == 0 # the rest of the row counts
+
+@pytest.mark.parametrize("cell", ["2", "0.5", "-nan(ind)", "#REF!", "1,5", "TRUE"])
+def test_emotionet_one_bad_cell(cell, tmp_path):
+    path = trees.emotionet(tmp_path) / "EmotioNet_FACS_2020.csv"
+    path.write_text(path.read_text().replace(",1,", f',"{cell}",', 1))
+    data = read(emotionet, tmp_path)
+    assert len(data) == 2 and data.aus[0, AU_NAMES.index("AU1")].isnan() and data.aus[0, AU_NAMES.index("AU12")] == 0
+    assert f"got '{cell.lower()}': unlabeled" in problems(data)["EmotioNet_FACS_2020.csv, line 2"]
 
 def test_emotionet_as_a_sheet(tmp_path):
     path = trees.emotionet(tmp_path) / "EmotioNet_FACS_2020.csv"

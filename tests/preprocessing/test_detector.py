@@ -201,6 +201,7 @@ def test_large_pictures_are_shrunk(hopper):
     large = TF.resize(hopper, [2400, 2048])
     face, small = detect(large)[0], detect(hopper)[0]
     assert Detector().prepare(large[None]).shape[-2:] == (1024, 874)
+    assert max(Detector(longest=99).prepare(large[None]).shape[-2:]) == 99 and Detector(longest=10**5).prepare(large[None]).shape[-2:] == large.shape[-2:]
     assert (face.landmarks / 4 - small.landmarks).norm(dim=1).mean() < .06 * (small.landmarks[1] - small.landmarks[0]).norm()
     assert box_iou(face.box[None] / 4, small.box[None]).item() > .75
 

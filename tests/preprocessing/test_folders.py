@@ -73,7 +73,7 @@ def test_the_tree_is_mirrored(whole):
         if row["status"] == "face":
             with Image.open(out/row["file"]) as a, Image.open(folder/row["file"]) as b: assert a.format == b.format and a.size == (64, 64) and a.mode == "RGB"
     assert (out/"labels.txt").read_text() == "a/hopper.jpg 4\n"
-    assert json.loads((out/"preprocess.json").read_text()) == dict(size=64, margin=.1, landmarks=5, gray=False, min_size=40)
+    assert json.loads((out/"preprocess.json").read_text()) == dict(size=64, margin=.1, landmarks=5, gray=False, min_size=40, longest=1024)
 
 def test_the_manifest_says_where(whole, hopper):
     folder, out, *_ = whole
@@ -322,7 +322,33 @@ def test_the_reason_says_how_large_a_face_was_sought(tmp_path):
     folder.mkdir()
     for name, size in (("small.png", (300, 200)), ("large.png", (2048, 100))): Image.new("RGB", size).save(folder/name)
     go(folder, tmp_path/"out")
-    assert [row["reason"] for row in read_manifest(tmp_path/"out")] == ["found no face of at least 80 pixels in 2048 x 100", "found no face of at least 40 pixels in 300 x 200"]
+    assert [row["reason"] for row in read_manifest(tmp_path/"out")] == ["found no face of at least 80 pixels in 2048 x 100; with longest=2048, of 40 pixels", "found no face of at least 40 pixels in 300 x 200"]
+    go(folder, tmp_path/"near", longest=4096)
+    assert [row["reason"] for row in read_manifest(tmp_path/"near")] == ["found no face of at least 40 pixels in 2048 x 100", "found no face of at least 40 pixels in 300 x 200"]
+
+def test_small_faces_in_large_photographs(hopper, tmp_path):
+    "the advice in the row is true: a face of that size is found with it, and not without"
+    folder = tmp_path/"in"
+    folder.mkdir()
+    photo = torch.full((3, 900, 2400), 120, dtype=torch.uint8)
+    photo[:, 200:318, 300:400] = TF.resize(hopper, [118, 100], antialias=True)
+    pil(photo).save(folder/"a.png")
+    assert go(folder, tmp_path/"far") == {"no face": 1}
+    (row,) = read_manifest(tmp_path/"far")
+    assert row["reason"] == "found no face of at least 94 pixels in 2400 x 900; with longest=2400, of 40 pixels"
+    assert go(folder, tmp_path/"near", longest=2400) == {"face": 1}
+    (row,) = read_manifest(tmp_path/"near")
+    assert 30 <= float(row["right"]) - float(row["left"]) < 94 and 300 <= float(row["left"]) and float(row["right"]) <= 400
+    refused("longest=1024, got longest=2400", folder, tmp_path/"far", longest=2400)
+
+def test_settings_of_an_older_version_are_gone_on_with(hopper, tmp_path):
+    "they did not know of `longest`"
+    folder, out = few(tmp_path/"in", hopper, ["a.bmp"]), tmp_path/"out"
+    go(folder, out)
+    old = {k: v for k, v in json.loads((out/"preprocess.json").read_text()).items() if k != "longest"}
+    (out/"preprocess.json").write_text(json.dumps(old))
+    assert go(folder, out) == {"face": 1}
+    refused("was made with longest=1024, got longest=2000", folder, out, longest=2000)
 
 def test_a_part_file_of_the_input_is_kept(hopper, tmp_path):
     folder = few(tmp_path/"in", hopper)
