@@ -224,7 +224,8 @@ def export_step(
         raise ImportError("export_step: expected the packages of the page extra; install them "
                           'with pip install "fer_nb[page]"') from None
     shapes = [n.meta["val"] for n in step.graph.graph.nodes if n.op == "placeholder"]
-    given = [*step.start.values(), *(torch.zeros_like(t) for t in shapes[len(step.start):])]
+    given = [*step.start.values(), *(torch.zeros(t.shape, dtype=t.dtype) # real ones: t is not
+                                     for t in shapes[len(step.start):])]
     names = [*step.start, "x", "y", "lr", "center_lr"]
     with _quiet():
         program = torch.onnx.export(
