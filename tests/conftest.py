@@ -1,10 +1,13 @@
 "Fixtures that several test files share."
+import sys
 from pathlib import Path
 
 import pytest
 
 from pair import Pair
-from warm_kernel import Warm
+from warm_kernel import SLOW, Warm
+
+sys.modules[SLOW] = None
 
 WARM = f"""import sys
 sys.path.append({str(Path(__file__).parent)!r})
