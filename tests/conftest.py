@@ -1,10 +1,13 @@
 "Fixtures that several test files share."
+import sys
 from pathlib import Path
 
 import pytest
 
-from pair import Pair
-from warm_kernel import Warm
+from pair import PROCESSES, Pair
+from warm_kernel import SLOW, Warm
+
+sys.modules[SLOW] = None
 
 WARM = f"""import sys
 sys.path.append({str(Path(__file__).parent)!r})
@@ -55,6 +58,13 @@ def ddp():
     pair = Pair()
     yield pair
     pair.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_workers():
+    "The workers of a table are forked from the process that becomes each of `ddp`'s; those of a program that a test starts are spawned, as they are for users."
+    from fer_nb import tables
+    tables.get_context = lambda method: PROCESSES
 
 
 @pytest.fixture

@@ -90,6 +90,19 @@ class Server:
         if dark: self.theme(page, dark)
         return page
 
+    def next_notebook(self, page, path):
+        "Another notebook in the same page; the one before and its kernel go."
+        page.evaluate("""async path => {
+            const { commands, shell } = window.jupyterapp, last = shell.currentWidget;
+            await last.sessionContext.shutdown();
+            last.content.model.dirty = false;                                     // nobody is asked whether to save it
+            last.close();
+            await commands.execute("docmanager:open", { path });
+            return null;
+        }""", self.prefix + path)
+        page.locator(".jp-NotebookPanel .jp-Notebook").wait_for()
+        self.wait_idle(page)
+
     def wait_idle(self, page):
         "Wait until the notebook's kernel is there and has nothing to do."
         page.wait_for_function("""() => {

@@ -1,4 +1,7 @@
-"Resident processes of torch.distributed, two for the fixture `ddp`."
+"""Resident processes of torch.distributed, two for the fixture `ddp`.
+
+Where the system can fork, one process imports what is heavy and foreign, and becomes each of them.
+"""
 import importlib.util
 import io
 import os
@@ -6,9 +9,11 @@ import sys
 import tempfile
 import traceback
 from datetime import timedelta
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_all_start_methods, get_context
 
 PATIENCE = 300  # seconds for a check; a dead partner is noticed at once
+PROCESSES = get_context('forkserver' if 'forkserver' in get_all_start_methods() else 'spawn')
+PROCESSES.set_forkserver_preload(['accelerate', 'pytest', 'torch.distributed', 'torchvision'])
 
 
 def packed(thing):
@@ -55,10 +60,9 @@ class Pair:
 
     def start(self):
         self.folder = tempfile.TemporaryDirectory()
-        spawn = get_context('spawn')
         for rank in range(self.world):
-            ours, theirs = spawn.Pipe()
-            self.runs.append(spawn.Process(target=serve, args=(rank, self.world, f'{self.folder.name}/store', theirs), daemon=True))
+            ours, theirs = PROCESSES.Pipe()
+            self.runs.append(PROCESSES.Process(target=serve, args=(rank, self.world, f'{self.folder.name}/store', theirs), daemon=True))
             self.runs[-1].start()
             theirs.close()
             self.pipes.append(ours)

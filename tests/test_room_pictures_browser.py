@@ -36,16 +36,18 @@ def cells_for(notebook, marker):
 
 @pytest.fixture(scope="module")
 def room(jupyter, browser):
-    "A folder of the lab and a browser; `room.open(name, *cells)` runs a notebook of these cells."
+    "A folder of the lab and a page; `room.open(name, *cells)` runs a notebook of these cells in it."
     with jupyter.room("rooms") as server:
+        pages = []
         def show(name, *cells):
-            server.end_kernels()                                                  # of the test before
             write_notebook(server.folder/f"{name}.ipynb", "%matplotlib inline\nimport torch\ntorch.set_num_threads(1);", *cells)
-            page = server.open_notebook(browser, f"{name}.ipynb")
-            server.run_all(page)
-            return page
+            if pages: server.next_notebook(pages[0], f"{name}.ipynb")             # the kernel of the test before ends
+            else: pages.append(server.open_notebook(browser, f"{name}.ipynb"))
+            server.run_all(pages[0])
+            return pages[0]
         server.open = show
         yield server
+        for page in pages: page.close()
 
 
 PICTURE = ".widget-interact img"
@@ -87,7 +89,6 @@ def test_separate_loss_turning_centers(room):
     assert slide(page, "steps", "Home") != other
     assert room.run_cell(page, "print(control.children[3].value)") == "10"
     assert page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
-    page.close()
 
 
 SPHERE = """
@@ -113,7 +114,6 @@ def test_separate_loss_on_the_circle_and_the_sphere(room, d):
     early = page.evaluate(points)
     page.locator(".js-plotly-plot .updatemenu-button", has_text="▶").first.click()
     page.wait_for_function(f"early => ({points})() !== early", arg=early)
-    page.close()
 
 
 @pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl/01_looks", ["λ = 0", "λ = 0.1", "λ = 1"])])
@@ -125,7 +125,6 @@ def test_races_of_the_rooms(room, notebook, names):
     assert page.locator(".fnb-title").all_inner_texts() == names
     page.locator(".fnb-do-stop").click()
     assert room.run_cell(page, "print(stage.error)") == "None"
-    page.close()
 
 
 def test_a_data_set_shows_itself(room):
@@ -135,7 +134,6 @@ def test_a_data_set_shows_itself(room):
     shown.wait_for()
     assert shown.locator("th").all_inner_texts()[-1] == "total" and shown.locator("td").all_inner_texts()[-1] == "13"        # 14 and a broken one
     assert page.wait_for_function("() => document.querySelector('img[alt=\"sample pictures\"]').naturalWidth > 100")
-    page.close()
 
 
 def test_circle_of_angles(room):
@@ -150,7 +148,6 @@ def test_circle_of_angles(room):
     wide = slide(page, "apart", "End")
     page.locator(".widget-interact input[type=checkbox]").check()
     assert wide != soft and room.run_cell(page, "print(control.children[0].value, control.children[3].value)") == "180 True"
-    page.close()
 
 
 @pytest.mark.parametrize("notebook, label, key", [("00_wmnist", "seed", "ArrowRight"), ("04_backbones/00_lenets", "digit", "ArrowRight"), ("05_training/00_objective", "factor", "ArrowLeft"), ("11_dda", "γ", "ArrowRight")])
@@ -158,7 +155,6 @@ def test_sliders_of_other_rooms(room, notebook, label, key):
     page = room.open(Path(notebook).name, *cells_for(f"{notebook}.ipynb", "interactive("))
     first = first_picture(page)
     assert slide(page, label, key) != first
-    page.close()
 
 
 def test_the_console_stayed_silent(room): assert room.errors == []

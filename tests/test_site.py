@@ -3,6 +3,7 @@ import ast
 import html
 import json
 import re
+from itertools import product
 
 import pytest
 from filelock import FileLock
@@ -176,14 +177,17 @@ def visited(browser, site):
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.parametrize('scheme', ['light', 'dark'])
-@pytest.mark.parametrize('width, height', SIZES)
-def test_pages_fit_and_ask_for_nothing(visited, width, height, scheme):
-    for name in OPENED:
-        page = visited(f'{name}.html', width, height, color_scheme=scheme)
-        page.wait_for_load_state('networkidle')
-        assert page.evaluate('document.documentElement.scrollWidth <= innerWidth'), name
-        assert page.evaluate(DARK) == (scheme == 'dark') and page.wrong == [], (name, page.wrong)
+@pytest.mark.parametrize('name', OPENED)
+def test_a_page_fits_and_asks_for_nothing(visited, name):
+    page = visited(f'{name}.html', *SIZES[0])
+    page.wait_for_load_state('networkidle')
+    for scheme, (width, height) in product(('light', 'dark'), SIZES):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(dict(width=width, height=height))
+        page.wait_for_function(f'innerWidth === {width}')
+        assert page.evaluate('document.documentElement.scrollWidth <= innerWidth'), (width, scheme)
+        assert page.evaluate(DARK) == (scheme == 'dark')
+        assert page.wrong == [], page.wrong
 
 @pytest.mark.slow
 @pytest.mark.browser

@@ -17,35 +17,53 @@ RESTS = """() => { const box = document.querySelector('.fnb-do-play')?.getBoundi
     window.place = place; return box?.height > 10 && place === before; }"""
 
 
+def open_deck(browser, folder, name, **wishes):
+    "A deck from its file, offline; notes what goes wrong and what is asked for."
+    (folder/f'{name}.html').write_text(slides_html(json.loads((ROOT/f'nbs/slides/{name}.ipynb').read_text(encoding='utf-8'))), encoding='utf-8')
+    context = browser.new_context(viewport=dict(width=1280, height=800), offline=True, **wishes)
+    page, page.wrong = (page := context.new_page()), []
+    page.set_default_timeout(PATIENCE * 1000)
+    page.on('console', lambda m: m.type == 'error' and page.wrong.append(m.text))
+    page.on('pageerror', lambda e: page.wrong.append(str(e)))
+    context.on('request', lambda r: r.url.startswith(('http:', 'https:', 'ws')) and page.wrong.append(r.url))
+    page.goto((folder/f'{name}.html').as_uri())
+    page.wait_for_function('Reveal.isReady()')
+    return page
+
 @pytest.fixture
 def opened(browser, tmp_path):
-    "Opens a deck from its file, offline, and notes what goes wrong and what is asked for."
-    contexts = []
-    def open_deck(name, width=1280, height=800, **wishes):
-        (tmp_path/f'{name}.html').write_text(slides_html(json.loads((ROOT/f'nbs/slides/{name}.ipynb').read_text(encoding='utf-8'))), encoding='utf-8')
-        context = browser.new_context(viewport=dict(width=width, height=height), offline=True, **wishes)
-        contexts.append(context)
-        page, page.wrong = (page := context.new_page()), []
-        page.set_default_timeout(PATIENCE * 1000)
-        page.on('console', lambda m: m.type == 'error' and page.wrong.append(m.text))
-        page.on('pageerror', lambda e: page.wrong.append(str(e)))
-        context.on('request', lambda r: r.url.startswith(('http:', 'https:', 'ws')) and page.wrong.append(r.url))
-        page.goto((tmp_path/f'{name}.html').as_uri())
-        page.wait_for_function('Reveal.isReady()')
-        return page
-    yield open_deck
-    for context in contexts: context.close()
+    "Opens a deck that is the test's own."
+    pages = []
+    def own(name, **wishes):
+        pages.append(open_deck(browser, tmp_path, name, **wishes))
+        return pages[-1]
+    yield own
+    for page in pages: page.context.close()
+
+@pytest.fixture(scope='module', params=DECKS)
+def deck(browser, tmp_path_factory, request):
+    "One deck after the other, for all that only look."
+    page = open_deck(browser, tmp_path_factory.mktemp('decks'), request.param)
+    yield page
+    page.context.close()
 
 @pytest.mark.parametrize('width, height', [(1280, 800), (1920, 1080)])
-@pytest.mark.parametrize('name', DECKS)
-def test_every_slide_fits_and_nothing_is_fetched(opened, name, width, height):
-    page = opened(name, width, height)
-    for n in range(page.evaluate('Reveal.getTotalSlides()')):
-        low, right = page.evaluate(f'() => {{ Reveal.slide({n}); return ({LOWEST})(); }}')
+def test_every_slide_fits_and_nothing_is_fetched(deck, width, height):
+    deck.set_viewport_size(dict(width=width, height=height))
+    deck.evaluate('Reveal.layout()')
+    for n in range(deck.evaluate('Reveal.getTotalSlides()')):
+        low, right = deck.evaluate(f'() => {{ Reveal.slide({n}); return ({LOWEST})(); }}')
         assert 0 < low <= 1 and 0 < right <= 1, (n, low, right)
-        size = page.evaluate("() => parseFloat(getComputedStyle(Reveal.getCurrentSlide()).fontSize) * Reveal.getScale() / innerHeight")
+        size = deck.evaluate("() => parseFloat(getComputedStyle(Reveal.getCurrentSlide()).fontSize) * Reveal.getScale() / innerHeight")
         assert size > .045                                                          # a line of text: more than a twenty-second of the wall's height
-    assert page.wrong == []
+    assert deck.wrong == []
+
+def test_the_number_of_a_point_stands_within_the_slide(deck):
+    "It stands in its list's padding: `1. ` is 1.2 letters wide"
+    assert deck.evaluate("[...document.querySelectorAll('ol')].map(e => getComputedStyle(e)).filter(s => parseFloat(s.paddingLeft) < 1.2 * parseFloat(s.fontSize)).length") == 0
+
+def test_pictures_have_a_name(deck):
+    assert deck.evaluate("[...document.querySelectorAll('img')].map(i => i.alt)").count('') == 0
 
 def movie_of(page):
     "The first movie of a deck, when its slide is shown"
@@ -68,16 +86,6 @@ def test_a_movie_is_as_white_as_its_slide_where_the_system_is_dark(opened):
     movie = movie_of(opened('week1', color_scheme='dark'))
     movie.wait_for_function("() => document.querySelector('.fnb')?.theatre.state().dark === false")
     assert movie.evaluate('getComputedStyle(document.documentElement).colorScheme') == 'light'
-
-@pytest.mark.parametrize('name', DECKS)
-def test_the_number_of_a_point_stands_within_the_slide(opened, name):
-    "It stands in its list's padding: `1. ` is 1.2 letters wide"
-    page = opened(name)
-    assert page.evaluate("[...document.querySelectorAll('ol')].map(e => getComputedStyle(e)).filter(s => parseFloat(s.paddingLeft) < 1.2 * parseFloat(s.fontSize)).length") == 0
-
-def test_pictures_have_a_name(opened):
-    page = opened('week1')
-    assert page.evaluate("[...document.querySelectorAll('img')].map(i => i.alt)").count('') == 0
 
 def test_the_speaker_sees_the_note(opened):
     page = opened('week1')

@@ -15,6 +15,7 @@ from contextlib import suppress
 import psutil
 
 LAUNCH = 'jupyter_client.provisioning.local_provisioner.launch_kernel'  # what it stands for
+SLOW = 'rfc3987_syntax'                                      # with it jsonschema makes 38 parsers at import, for addresses that nobody has checked; without it, none
 HEAVY = ('IPython', 'ipykernel.kernelapp', 'matplotlib.backends.backend_agg', 'nbformat', 'scipy.ndimage', 'torch', 'torchvision')
 
 
@@ -46,6 +47,7 @@ def serve():
     "Fork a kernel for each request, until nobody asks any more."
     import gc
     import importlib
+    sys.modules[SLOW] = None
     for name in HEAVY: importlib.import_module(name)
     gc.freeze()
     signal.signal(signal.SIGCHLD, reap)

@@ -72,21 +72,22 @@ def resident():
     return sum(p.memory_info().rss for p in pages) / 2**20
 
 
-def look(minutes, pause=4):
+def look(server, browser, minutes, pause=4):
     "Go round the controls for some minutes, at least twice; returns what was measured after each round, and what the console said."
-    with tempfile.TemporaryDirectory() as tmp, chromium() as browser, lab(Path(tmp)) as server:
-        pages = {name: opened(server, browser, name) for name in NOTEBOOKS}
-        rows, begin = [], time.monotonic()
-        while len(rows) < 2 * len(pages) or time.monotonic() - begin < 60 * minutes:
-            for poke in POKES:
-                for page in pages.values():
-                    page.bring_to_front()
-                    poke(page)
-                    page.wait_for_timeout(1000 * pause / len(pages))
-            for name, page in pages.items():
-                rows.append(dict(page=name, seconds=round(time.monotonic() - begin), **measured(page), resident=resident()))
-                print("  ".join(f"{k} {v:.1f}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()), flush=True)
-        return rows, list(server.errors) # before the kernels go
+    pages = {name: opened(server, browser, name) for name in NOTEBOOKS}
+    rows, begin = [], time.monotonic()
+    while len(rows) < 2 * len(pages) or time.monotonic() - begin < 60 * minutes:
+        for poke in POKES:
+            for page in pages.values():
+                page.bring_to_front()
+                poke(page)
+                page.wait_for_timeout(1000 * pause / len(pages))
+        for name, page in pages.items():
+            rows.append(dict(page=name, seconds=round(time.monotonic() - begin), **measured(page), resident=resident()))
+            print("  ".join(f"{k} {v:.1f}" if isinstance(v, float) else f"{k} {v}" for k, v in rows[-1].items()), flush=True)
+    errors = list(server.errors) # before the kernels go
+    for page in pages.values(): page.close()
+    return rows, errors
 
 
 def grown(rows):
@@ -101,7 +102,8 @@ def grown(rows):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
-    rows, errors = look(parser.parse_args().minutes)
+    minutes = parser.parse_args().minutes
+    with tempfile.TemporaryDirectory() as tmp, chromium() as browser, lab(Path(tmp)) as server: rows, errors = look(server, browser, minutes)
     print(*(f"{name}: " + ", ".join(f"{k} {v:+.1f} %" for k, v in g.items()) for name, g in grown(rows).items()), sep="\n")
     print(f"{len(errors)} errors", *errors, sep="\n")
     sys.exit(bool(errors) or any(v > 20 for g in grown(rows).values() for v in g.values()))

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 from torch._decomp import core_aten_decompositions
+from torch._guards import TracingContext, tracing
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.func import functional_call, functionalize, grad
 
@@ -167,9 +169,11 @@ def trace_step(
     table = {**core_aten_decompositions(), **_REWRITTEN}
     del table[_aten.sum.default] # as it is
     given = *start.values(), x, y, torch.tensor(.1), torch.tensor(.5)
-    written = _reshaping(make_fx(step, table)(*given))
-    still = functionalize(written, remove="mutations") # some operations worked in place
-    return TracedStep(_reshaping(make_fx(still, table)(*given)), start, names)
+    with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))): # one for all
+        written = _reshaping(make_fx(step, table)(*given))
+        still = functionalize(written, remove="mutations") # some operations worked in place
+        graph = _reshaping(make_fx(still, table)(*given))
+    return TracedStep(graph, start, names)
 
 # %% ../../nbs/24_page/00_step.ipynb #b0f7d001
 @contextmanager

@@ -245,10 +245,12 @@ export class Kernel {
   /** Once the page has room for more. */
   async painted() {
     while (this.seq - this.acked >= CREDIT && this.state.running)
-      await new Promise((resolve) => {
-        this.waiting = resolve;
-        setTimeout(resolve, 1000); // nobody answers: one a second
-      });
+      await /** @type {Promise<void>} */ (
+        new Promise((resolve) => {
+          this.waiting = () => resolve();
+          setTimeout(resolve, 1000); // nobody answers: one a second
+        })
+      );
   }
   /**
    * A digit of the visitor's; what is wrong, if there is no room for it.

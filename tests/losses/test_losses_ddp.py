@@ -3,7 +3,6 @@ import os
 import time
 from datetime import timedelta
 from functools import partial
-from multiprocessing import get_context
 
 import pytest
 import torch
@@ -18,7 +17,7 @@ from fer_nb.centers import CenterLoss
 from fer_nb.grl import DomainAdversarial, DomainClassifier
 from fer_nb.large_margin import LargeMarginLoss, SemiSupervised
 from loss_table import LOSSES
-from pair import Pair
+from pair import PROCESSES, Pair
 
 K, D, STEPS = 5, 3, 3
 WAYS = [(name, mode) for name, loss in LOSSES.items() for mode in loss.modes]
@@ -150,8 +149,7 @@ def lonely(rank, store, folder):
 
 @pytest.mark.slow
 def test_a_late_or_dead_process_is_an_error_for_the_other(tmp_path):
-    spawn = get_context("spawn")
-    runs = [spawn.Process(target=lonely, args=(rank, tmp_path/"store", tmp_path)) for rank in range(2)]
+    runs = [PROCESSES.Process(target=lonely, args=(rank, tmp_path/"store", tmp_path)) for rank in range(2)]
     for run in runs: run.start()
     for run in runs: run.join(100)
     codes = [run.exitcode for run in runs]

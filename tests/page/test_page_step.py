@@ -1,5 +1,6 @@
 "A training step as a file: what comes out of it is what `fit` does, for every loss, and a loss of one's own."
 import sys
+from itertools import islice
 
 import pytest
 import torch
@@ -20,7 +21,9 @@ def as_torch(traced):
 def as_engine(traced):
     "What runs the file."
     ort = pytest.importorskip("onnxruntime")
-    engine = ort.InferenceSession(export_step(traced))
+    alone = ort.SessionOptions()
+    alone.intra_op_num_threads = 1                                                # others would wait for work at full speed
+    engine = ort.InferenceSession(export_step(traced), alone)
     asked = [i.name for i in engine.get_inputs()]
     assert [o.name for o in engine.get_outputs()] == traced.outputs
     return lambda given: dict(zip(traced.outputs, map(torch.tensor, engine.run(None, {k: given[k].numpy() for k in asked}))))
@@ -34,8 +37,8 @@ def training(recipe, dtype):
     batches = Batches(data.x.to(dtype), data.y, batch_size=recipe.batch_size, seed=recipe.seed)
     return fit(model.to(dtype), objective.to(dtype), batches, recipe.epochs, lr=recipe.lr, schedule=cosine(), clip=recipe.clip, center_lr=recipe.alpha)
 
-def followed(recipe, steps, runs, dtype):
-    "How far the written steps are from those of `fit`, each from where `fit` stands: the farthest, relative to the largest number."
+def following(recipe, runs, dtype):
+    "How far the written steps are from those of `fit`, each from where `fit` stands: after each the farthest so far, relative to the largest number."
     farthest = 0.
     for taken in training(recipe, dtype):
         x, y = taken.batch
@@ -49,7 +52,9 @@ def followed(recipe, steps, runs, dtype):
         pairs = [(out[f"new/{name}"], t) for name, t in now.items()] + [(out[f"loss/{name}"], t) for name, t in taken.losses.items()]
         pairs += [(out["embedding"], taken.output.embedding), (out["logits"], taken.output.logits), (out["gradient"], taken.grad_norm)]
         farthest = max(farthest, *(away(a, b) for a, b in pairs))
-        if taken.n == steps: return farthest
+        yield farthest
+
+def followed(recipe, steps, runs, dtype): return next(islice(following(recipe, runs, dtype), steps - 1, None))
 
 def small(loss, **more): return Recipe(loss, batch_size=130, **more) # 15 batches, all alike
 
@@ -57,13 +62,15 @@ def small(loss, **more): return Recipe(loss, batch_size=130, **more) # 15 batche
 def test_the_operations_are_those_of_fit(loss): assert followed(small(loss), 3, as_torch, torch.float64) < 1e-9
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", OURS)
+@pytest.mark.parametrize("loss", [loss for loss in OURS if loss != "dda"])
 def test_the_file_does_what_fit_does(loss):
     "As short as embeddings are at first, their directions are made of rounding, which losses of angles hand on; and the other of two equal maxima may win."
     assert followed(small(loss), 10, as_engine, torch.float32) < (5e-3 if loss in ("separate", "angular", "margin") else 1e-4)
 
 @pytest.mark.slow
-def test_a_hundred_steps(): assert followed(small("dda"), 100, as_engine, torch.float32) < 1e-3
+def test_ten_steps_and_a_hundred():
+    away = list(islice(following(small("dda"), as_engine, torch.float32), 100))
+    assert away[9] < 1e-4 and away[99] < 1e-3
 
 @pytest.mark.parametrize("change", [dict(scaling="code"), dict(centers="autograd"), dict(clip=None), dict(width=.1, size=28), dict(feat_dim=3)])
 def test_other_settings(change): assert followed(small("dda", **change), 2, as_torch, torch.float64) < 1e-9
