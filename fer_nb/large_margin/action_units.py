@@ -9,6 +9,7 @@ import csv
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -195,9 +196,10 @@ class _Cells:
         return value
 
     def report(self) -> None:
-        "A ValueError for a column without any number, a warning for single cells."
+        "A ValueError for a column of nonsense, a warning for single cells."
+        often = Counter(column for column, _ in self.broken)
         for column, complaint in self.broken:
-            if column not in self.read: raise ValueError(complaint)
+            if column not in self.read and often[column] > 1: raise ValueError(complaint)
         if self.broken:
             warnings.warn(f"{self.path.name}: {len(self.broken)} cells hold nothing that makes "
                           f"sense and count as missing (the first: {self.broken[0][1]})",
@@ -238,7 +240,7 @@ def read_aus(
     A cell that holds no number, or one out of range, is a missing value; a warning counts them.
 
     Raises: ValueError for a file that is none of theirs, a row of another length (with its line),
-        a column in which no cell makes sense
+        a column in which no cell of several makes sense
     Source: OpenFace 2.0 (Baltrusaitis et al. 2018), Py-Feat (Cheong et al. 2023)"""
     from fer_nb.faces import AU_NAMES
     names, path = _au_names(AU_NAMES if aus is None else aus), file_path("path", path)

@@ -147,13 +147,13 @@ FILES = [
     ("name,age\nx,3\n", {}, r"path: expected a CSV file of OpenFace \(columns AU01_r …\) or py-feat \(columns AU01 …\), got .* with the columns name, age"),
     (HEAD, {}, "path: expected at least one row below the header, got none"),
     (HEAD + "1, 0, 0, .9, 1, 2.0\n", {}, "line 2 of .*: expected 7 cells as in the header, got 6"),
-    (HEAD + "1, 0, 0, .9, 1, , 1.0\n2, 0, 0, .9, 1, much, 1.0\n", {}, "AU01_r in line 3 of .*: expected a number, got 'much'"),
-    (HEAD + "1, 0, 0, .9, 1, 7.5, 1.0\n", {}, "AU01_r in line 2 of .*: expected a number from 0 to 5, got 7.5"),
-    (HEAD + "1, 0, 0, .9, yes, 0.5, 1.0\n", {}, "success in line 2 of .*: expected a number, got 'yes'"),
+    (HEAD + "1, 0, 0, .9, 1, , 1.0\n2, 0, 0, .9, 1, much, 1.0\n3, 0, 0, .9, 1, more, 1.0\n", {}, "AU01_r in line 3 of .*: expected a number, got 'much'"),
+    (HEAD + "1, 0, 0, .9, 1, 7.5, 1.0\n2, 0, 0, .9, 1, 7.6, 1.0\n", {}, "AU01_r in line 2 of .*: expected a number from 0 to 5, got 7.5"),
+    (HEAD + "1, 0, 0, .9, yes, 0.5, 1.0\n2, 0, 0, .9, no, 0.5, 1.0\n", {}, "success in line 2 of .*: expected a number, got 'yes'"),
     (HEAD + "1, 0, 0, .9, 1, 0.5, 1.0\n", dict(aus=["AU9"]), "aus: expected at least one action unit that .* has, got AU9"),
     (HEAD + "1, 0, 0, .9, 1, 0.5, 1.0\n", dict(presence=True), "aus: expected at least one action unit that"),
     (HEAD + "1, 0, 0, .9, 1, 0.5, 1.0\n", dict(aus="AU1"), "aus: expected a list of action units"),
-    ("FaceScore,AU01,AU02\n.9,1.5,0\n", {}, "AU01 in line 2 of .*: expected a number from 0 to 1, got 1.5"),
+    ("FaceScore,AU01,AU02\n.9,1.5,0\n.9,2.5,0\n", {}, "AU01 in line 2 of .*: expected a number from 0 to 1, got 1.5"),
     ("FaceScore,AU01,AU02\n.9,.5,0\n", dict(presence=True), "presence: expected False for a file of py-feat, it has no columns of presence, got True"),
     ("FaceScore,AU01,AU01\n.9,.5,0\n", {}, "path: expected every column once, got AU01 twice"),
     (b"\xff\xfe\x00F", {}, "path: expected a CSV file, got .*"),
@@ -178,6 +178,15 @@ def test_minus_nan_is_a_missing_value_without_a_word(tmp_path):
         table = read_aus(path, ["AU1", "AU2"])
     assert table.au.isnan().tolist() == [[True, False], [False, True]] and table.confidence.isnan().tolist() == [True, False]
     assert_close(table.au.nan_to_num(9.), torch.tensor([[9., .2], [.1, 9.]]))
+
+
+@pytest.mark.parametrize("cell", ["much", "7.5", "-1", "#REF!", "inf", "1e400", "0,5"])
+def test_one_bad_cell_refuses_nothing(cell, tmp_path):
+    "not even in a file of one face, as OpenFace writes for one picture: there no other row says whether the column is nonsense"
+    path = tmp_path / "photo.csv"
+    path.write_text(HEAD + f'1, 0, 0, .9, 1,"{cell}", 1.0\n')
+    with pytest.warns(UserWarning, match=r"photo.csv: 1 cells hold nothing that makes sense and count as missing \(the first: AU01_r in line 2 of "): table = read_aus(path, ["AU1", "AU2"])
+    assert table.au.isnan().tolist() == [[True, False]] and table.found.tolist() == [True] and table.au[0, 1] == .2
 
 
 def test_single_cells_that_make_no_sense_are_missing_and_counted(tmp_path):
