@@ -22,7 +22,8 @@ from .disk import add_verbs, describe, preprocess
 from .files import make_folder, write_whole
 
 # %% auto #0
-__all__ = ['lab', 'course', 'wmnist', 'reproduce', 'doctor', 'assignment', 'wall', 'parser', 'main']
+__all__ = ['lab', 'course', 'wmnist', 'reproduce', 'doctor', 'assignment', 'wall', 'page', 'parser',
+           'main']
 
 # %% ../nbs/21_cli.ipynb #a43f47f8
 def _told(change: Change) -> str:
@@ -227,6 +228,21 @@ def _wall_parser(verbs: Any) -> None:
     v.add_argument("folder", help="with NAME.npz or NAME/anything.npz, written by Run.save")
     v.add_argument("--out", help="the page; default: wall.html")
 
+# %% ../nbs/21_cli.ipynb #26ee79aa
+def page(
+    folder: str | Path = "page", # where it goes
+) -> int: # exit status
+    "A folder to serve: the race trains in the visitor's browser, without Python"
+    _need_extra("page", "onnx", "onnxscript")
+    from fer_nb.page.playground import build_page
+    made = build_page(folder)
+    print(_plain(f"{made} is ready; look at it: python -m http.server --directory {made}"))
+    return 0
+
+def _page_parser(verbs: Any) -> None:
+    v = verbs.add_parser("page", help="a page that trains in the browser", description=page.__doc__)
+    v.add_argument("folder", metavar="OUT", nargs="?", help="default: page")
+
 # %% ../nbs/21_cli.ipynb #542a9f42
 class _Parser(argparse.ArgumentParser):
     "Bad input is a `ValueError`; some options are made only when they are needed."
@@ -339,7 +355,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--version", action="version", version=f"fer_nb {__version__}")
     verbs = p.add_subparsers(dest="verb", required=True,
                              metavar="lab | course | wmnist | reproduce | doctor | wall "
-                                     "| assignment | describe | preprocess")
+                                     "| page | assignment | describe | preprocess")
     _lab_parser(verbs.add_parser("lab", help="copy the course's notebooks to DIR and open "
                                  "JupyterLab", description=lab.__doc__))
     _course_parser(verbs)
@@ -353,6 +369,7 @@ def parser() -> argparse.ArgumentParser:
     v.add_argument("path", metavar="RUN.npz|LOG.csv|EVENTS", help="a run written by Run.save, a "
                    "CSV with a head, or a TensorBoard event file")
     _wall_parser(verbs)
+    _page_parser(verbs)
     _assignment_parser(verbs.add_parser("assignment", help="exercises of the labs that grade "
                                         "themselves", description=assignment.__doc__))
     add_verbs(verbs)
@@ -368,7 +385,8 @@ def main(
     try:
         args = vars(parser().parse_args(argv))
         verb = args.pop("verb")
-        verbs = (lab, course, wmnist, reproduce, doctor, wall, assignment, describe, preprocess)
+        verbs = (lab, course, wmnist, reproduce, doctor, wall, page, assignment, describe,
+                 preprocess)
         status = next(f for f in verbs if f.__name__ == verb)(**args)
         return status if isinstance(status, int) else 0 # rows of wmnist are for its callers
     except (ValueError, OSError) as e:

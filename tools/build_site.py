@@ -1,4 +1,4 @@
-"""Build the site: rooms and labs, the library's names, errata and movies; it needs no network.
+"""Build the site: rooms and labs, names, errata, movies and a page that trains; without network.
 
 `make site`, or `python tools/build_site.py DIR`: from committed notebooks; nothing is executed.
 """
@@ -18,6 +18,7 @@ import check_site
 import npm
 import site_api
 from fer_nb.course import NOTE, copy_course
+from fer_nb.page.playground import build_page
 from site_movies import MOVIES, gallery, plays, recorded, write_movies
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,7 @@ WIDGET, PLOTLY = 'application/vnd.jupyter.widget-view+json', 'application/vnd.pl
 HIDDEN = ('#| default_exp', '#| hide')
 WINGS = {'datasets': 'Data sets', 'grl': 'Gradient reversal'} # folders whose name is no title
 PARTS = ('sphinx', 'furo', 'myst-nb', 'pygments') # packages that put files of theirs into the site
+TRAINS = '<a href="playground/index.html"><strong>Train it in this browser</strong></a>'
 SPHINX = [sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-j', 'auto']
 
 
@@ -150,11 +152,12 @@ def write_api(source):
     (source/'api/index.md').write_text(text, encoding='utf-8')
 
 
-def write_index(source):
+def write_index(source, playground):
     "The first page with the sidebar; labs stand in the order in which the first page names them."
     readme = (ROOT/'README.md').read_text(encoding='utf-8')
     labs = dict.fromkeys(re.findall(r'nbs/labs/\w+(?=\.ipynb)', readme))
     text = outward(readme, source/'index.md', source)
+    if playground: text = text.replace('\n\n', f'\n\n{TRAINS}\n\n', 1)
     text += '\n' + tree('Labs', labs) + tree('Rooms', wings(source/'nbs', 'nbs/'))
     text += tree('Look up', ['gallery', 'errata', 'api/index', 'genindex'])
     (source/'index.md').write_text(text, encoding='utf-8')
@@ -181,8 +184,8 @@ def licenses(to):
     for file in (ROOT/'LICENSE', *sorted(data)): shutil.copy(file, to)
 
 
-def build(to):
-    "The site in a new folder."
+def build(to, playground=False):
+    "The site in a new folder; with the page that trains, whose losses are compiled meanwhile."
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder)/'source', Path(folder)/'made'
         shutil.copytree(ROOT/'site', source, ignore=shutil.ignore_patterns('__pycache__'))
@@ -191,19 +194,20 @@ def build(to):
         write_rooms(source)
         write_api(source)
         (source/'gallery.md').write_text(gallery(), encoding='utf-8')
-        write_index(source)
+        write_index(source, playground)
         write_movies(source/'extra/movies')
         mathjax(source/'_static/mathjax')
         licenses(source/'_static/licenses')
         subprocess.run([*SPHINX, '-d', Path(folder)/'trees', source, made], check=True)
         shutil.rmtree(made/'_sources', ignore_errors=True)
+        if playground: build_page(made/'playground')
         shutil.move(made, to)
 
 
 def main(to):
     "Build the site in a folder, in place of what is there, and check it."
     shutil.rmtree(to, ignore_errors=True)
-    build(to)
+    build(to, playground=True)
     if wrong := check_site.wrong(to): sys.exit('\n'.join(wrong))
     size = sum(f.stat().st_size for f in to.rglob('*') if f.is_file()) / 1e6
     print(f'{to}: {len(list(to.rglob("*.html")))} pages, {size:.0f} MB')
