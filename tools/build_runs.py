@@ -15,7 +15,7 @@ runs = {'balanced': Recipe('softmax', profile='balanced'), 'softmax': Recipe('so
 short = dict(loss='dda', epochs=12, lam=.01, gamma=5.)
 sizes = {'printed': Recipe(**short), 'held': Recipe('dda', epochs=12), 'code': Recipe(**short, scaling='code'), 'autograd': Recipe(**short, centers='autograd')}
 # the movies of the slides of week 2, beside softmax
-slides = {name: Recipe(name) for name in ('separate', 'cosface')}
+slides = {name: Recipe(name) for name in ('separate', 'angular', 'cosface')}
 # and of weeks 5 and 6: domains -> methods
 movies = {('mnist', 'optdigits'): ('source only', 'MMD', 'DANN'), ('lab_color', 'studio_gray'): ('mixed', 'clamped', 'UDAT')}
 

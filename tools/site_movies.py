@@ -33,9 +33,10 @@ MOVIES = (
           'The first twelve epochs with γ = 5 as printed, with the lab\'s weights, by the '
           'authors\' program, and with centers by gradient: watch the size of the embedding.',
           ('wild_printed', 'wild_held', 'wild_code', 'wild_autograd')),
-    Movie('directions', 'Softmax, separate loss, CosFace',
+    Movie('directions', 'Softmax, separate loss, angular softmax, CosFace',
           'What a network does when only directions count.',
-          ('wild_softmax', 'wild_separate', 'wild_cosface'), 'nbs/labs/margins.ipynb'),
+          ('wild_softmax', 'wild_separate', 'wild_angular', 'wild_cosface'),
+          'nbs/labs/margins.ipynb'),
     Movie('digits', 'Another set of digits',
           'From MNIST to Optdigits without a label of theirs: source only, MMD, and DANN.',
           ('adapt_mnist_source', 'adapt_mnist_mmd', 'adapt_mnist_dann'),
