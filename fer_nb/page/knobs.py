@@ -29,16 +29,19 @@ def _floats(node: fx.Node) -> list[float]:
     return found
 
 class _Written(NamedTuple):
-    "A step, its operations and their numbers."
+    "A step, its operations, their numbers, and tensors that stand in the list."
     step: TracedStep
     numbers: list[float]
     operations: list[str]
+    tensors: list[torch.Tensor]
 
 def _steps(make: Callable, knobs: Mapping[str, float], x, y, clip) -> _Written:
     "The step with these values."
     step = trace_step(*make(**knobs), x, y, clip)
     nodes = step.graph.graph.nodes
-    return _Written(step, [a for n in nodes for a in _floats(n)], [str(n.target) for n in nodes])
+    inside = [getattr(step.graph, str(n.target)) for n in nodes if n.op == "get_attr"]
+    return _Written(step, [a for n in nodes for a in _floats(n)], [str(n.target) for n in nodes],
+                    inside)
 
 # %% ../../nbs/24_page/01_knobs.ipynb #f2417688
 def _factors(knobs: Mapping[str, float]) -> dict[str, float]:
@@ -107,6 +110,8 @@ def trace_knobs(
     two = _steps(make, {name: factors[name] * v for name, v in values.items()}, x, y, clip)
     same = one.operations == two.operations and len(one.numbers) == len(two.numbers)
     need(same, "knobs", "the same operations for all values", "others")
+    fixed = all(map(torch.equal, one.tensors, two.tensors))
+    need(fixed, "knobs", "numbers of the operations", "a tensor that changes with them")
     owners = [_owner(a, b, factors) for a, b in zip(one.numbers, two.numbers)]
     for name in values: need(name in owners, "knobs", "numbers of the step", f"unused {name!r}")
     _opened(one, owners, values)
