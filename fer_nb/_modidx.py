@@ -1026,6 +1026,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                             'fer_nb.cli._Parser.parse_known_args': ('cli.html#_parser.parse_known_args', 'fer_nb/cli.py'),
                             'fer_nb.cli._assignment_parser': ('cli.html#_assignment_parser', 'fer_nb/cli.py'),
                             'fer_nb.cli._course_parser': ('cli.html#_course_parser', 'fer_nb/cli.py'),
+                            'fer_nb.cli._doctor_parser': ('cli.html#_doctor_parser', 'fer_nb/cli.py'),
                             'fer_nb.cli._lab_parser': ('cli.html#_lab_parser', 'fer_nb/cli.py'),
                             'fer_nb.cli._losses': ('cli.html#_losses', 'fer_nb/cli.py'),
                             'fer_nb.cli._need_extra': ('cli.html#_need_extra', 'fer_nb/cli.py'),

@@ -192,6 +192,12 @@ def doctor(
     print(_plain(str(found)) if found else _UNSEEN)
     return int(bool(found))
 
+def _doctor_parser(verbs: Any) -> None:
+    v = verbs.add_parser("doctor", description=f"{doctor.__doc__}; exit status 1 on a finding",
+                         help="what is wrong with a run or a log of domain-adversarial training")
+    v.add_argument("path", metavar="RUN.npz|LOG.csv|EVENTS", help="a run written by Run.save, a "
+                   "CSV with a head, or a TensorBoard event file")
+
 # %% ../nbs/21_cli.ipynb #49b71479
 def assignment(
     action: str, # "make", "check", "grade" or "report"
@@ -235,12 +241,11 @@ def page(
     "A folder to serve: the race trains in the visitor's browser, without Python"
     _need_extra("page", "onnx", "onnxscript")
     from fer_nb.page.playground import build_page
-    made = build_page(folder)
-    print(_plain(f"{made} is ready; look at it: python -m http.server --directory {made}"))
+    print(_plain(f"ready to look at: python -m http.server --directory {build_page(folder)}"))
     return 0
 
 def _page_parser(verbs: Any) -> None:
-    v = verbs.add_parser("page", help="a page that trains in the browser", description=page.__doc__)
+    v = verbs.add_parser("page", help="a page that trains", description=page.__doc__)
     v.add_argument("folder", metavar="OUT", nargs="?", help="default: page")
 
 # %% ../nbs/21_cli.ipynb #542a9f42
@@ -364,10 +369,7 @@ def parser() -> argparse.ArgumentParser:
     _reproduce_parser(verbs.add_parser(
         "reproduce", help="the papers' tables, on your data or on the embedded faces",
         description=reproduce.__doc__))
-    v = verbs.add_parser("doctor", description=f"{doctor.__doc__}; exit status 1 on a finding",
-                         help="what is wrong with a run or a log of domain-adversarial training")
-    v.add_argument("path", metavar="RUN.npz|LOG.csv|EVENTS", help="a run written by Run.save, a "
-                   "CSV with a head, or a TensorBoard event file")
+    _doctor_parser(verbs)
     _wall_parser(verbs)
     _page_parser(verbs)
     _assignment_parser(verbs.add_parser("assignment", help="exercises of the labs that grade "

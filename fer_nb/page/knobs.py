@@ -16,8 +16,6 @@ from torch.fx.node import map_aggregate
 from ..checks import instance, need, number
 from .step import TracedStep, trace_step
 
-_aten = torch.ops.aten
-
 # %% auto #0
 __all__ = ['trace_knobs']
 
@@ -57,6 +55,8 @@ def _owner(a: float, b: float, factors: Mapping[str, float]) -> str | None:
                      f"got {a:g} that becomes {b:g}")
 
 # %% ../../nbs/24_page/01_knobs.ipynb #90225256
+_aten = torch.ops.aten
+
 def _turned(graph: fx.Graph, node: fx.Node, values: list[fx.Node | float]) -> None:
     "The operation with values in the place of its numbers."
     left = iter(values)
