@@ -16,7 +16,7 @@ import psutil
 
 LAUNCH = 'jupyter_client.provisioning.local_provisioner.launch_kernel'  # what it stands for
 SLOW = 'rfc3987_syntax'                                      # with it jsonschema makes 38 parsers at import, for addresses that nobody has checked; without it, none
-HEAVY = ('IPython', 'ipykernel.kernelapp', 'matplotlib.backends.backend_agg', 'nbformat', 'scipy.ndimage', 'torch', 'torchvision')
+HEAVY = ('IPython', 'ipykernel.kernelapp', 'matplotlib.backends.backend_agg', 'nbformat', 'numba', 'scipy.interpolate', 'scipy.ndimage', 'torch', 'torchvision')
 
 
 # ---- the process
