@@ -1,4 +1,5 @@
 "Fixtures that several test files share."
+import gc
 import os
 import shutil
 import sys
@@ -33,6 +34,14 @@ def pytest_unconfigure(config):
 def pytest_collection_modifyitems(items):
     "Notebooks first, so that no process waits for a long one at the end."
     items.sort(key=lambda item: item.get_closest_marker("notebooks") is None)
+
+
+def pytest_collectstart(): gc.disable()                      # what is imported now stays: nobody need look through it for garbage
+
+
+def pytest_collection_finish():
+    gc.freeze()                                             # nor later
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
