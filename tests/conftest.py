@@ -1,5 +1,9 @@
 "Fixtures that several test files share."
+import gc
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,17 +13,35 @@ from warm_kernel import SLOW, Warm
 
 sys.modules[SLOW] = None
 
-WARM = f"""import sys
-sys.path.append({str(Path(__file__).parent)!r})
+KERNELS = 'FER_NB_TEST_KERNELS'                             # where kernels are asked for, by all processes of this run
+WARM = """import sys
+sys.path.append({folder!r})
 from jupyter_client.provisioning import local_provisioner
 from warm_kernel import Warm
-local_provisioner.launch_kernel = Warm()
+local_provisioner.launch_kernel = Warm({path!r})
 """
+
+
+def pytest_configure(config):
+    "The first process names the place."
+    if not hasattr(config, "workerinput"): os.environ[KERNELS] = f"{tempfile.mkdtemp(prefix='kernels_')}/{os.getpid()}"
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"): shutil.rmtree(Path(os.environ[KERNELS]).parent, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):
     "Notebooks first, so that no process waits for a long one at the end."
     items.sort(key=lambda item: item.get_closest_marker("notebooks") is None)
+
+
+def pytest_collectstart(): gc.disable()                      # what is imported now stays: nobody need look through it for garbage
+
+
+def pytest_collection_finish():
+    gc.freeze()                                             # nor later
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +50,8 @@ def jupyter(tmp_path_factory):
     pytest.importorskip("jupyterlab")
     from lab_server import find_chromium, lab
     find_chromium()
-    with lab(tmp_path_factory.mktemp("jupyter"), WARM) as server: yield server
+    config = WARM.format(folder=str(Path(__file__).parent), path=os.environ[KERNELS])
+    with lab(tmp_path_factory.mktemp("jupyter"), config) as server: yield server
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +64,7 @@ def browser():
 @pytest.fixture(scope="session")
 def warm():
     "Starts kernels that need not import torch first."
-    starter = Warm()
-    yield starter
-    starter.close()
+    return Warm(os.environ[KERNELS])
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Resident processes of torch.distributed, two for the fixture `ddp`.
 
-Where the system can fork, one process imports what is heavy and foreign, and becomes each of them.
+Where the system can fork, one process imports what is heavy and foreign, and becomes each of them; its environment is that of the first time.
 """
 import importlib.util
 import io

@@ -75,6 +75,7 @@ def room(jupyter, browser):
         write_notebook(server.folder / "lesson.ipynb", MAKE, SHOW, "print('the notebook goes on')")
         server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
         server.run_all(server.page)
+        server.page.locator(".fnb").wait_for()                                      # whichever test comes first
         yield server
 
 

@@ -1,22 +1,27 @@
 """Kernels without their start-up: one process imports what every notebook imports, and becomes the kernel of a notebook as often as it is asked (fork).
 
-    monkeypatch.setattr(LAUNCH, Warm())
+    monkeypatch.setattr(LAUNCH, Warm(path))
 
 Each kernel is a process of its own, and nothing of ours is imported before it exists; only reading torch, matplotlib and IPython from the
-disk happens once. Run as a program this file is that process: a request is a line of JSON on stdin, the answer the kernel's id on stdout.
+disk happens once, however many processes of pytest and JupyterLabs ask. Run as a program this file is that process: it listens at a path,
+whose name is the process it works for; a request is a line of JSON, the answer the kernel's id.
 """
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 LAUNCH = 'jupyter_client.provisioning.local_provisioner.launch_kernel'  # what it stands for
 SLOW = 'rfc3987_syntax'                                      # with it jsonschema makes 38 parsers at import, for addresses that nobody has checked; without it, none
-HEAVY = ('IPython', 'ipykernel.kernelapp', 'matplotlib.backends.backend_agg', 'nbformat', 'scipy.ndimage', 'torch', 'torchvision')
+HEAVY = ('IPython', 'ipykernel.kernelapp', 'matplotlib.backends.backend_agg', 'nbformat', 'numba', 'scipy.interpolate', 'scipy.ndimage', 'torch', 'torchvision')
 
 
 # ---- the process
@@ -43,18 +48,29 @@ def reap(*_):
         while os.waitpid(-1, os.WNOHANG)[0]: pass
     except ChildProcessError: pass
 
-def serve():
-    "Fork a kernel for each request, until nobody asks any more."
+def serve(path):
+    "Fork a kernel for each request, as long as the process lives for which all this is done."
     import gc
     import importlib
     sys.modules[SLOW] = None
     for name in HEAVY: importlib.import_module(name)
     gc.freeze()
     signal.signal(signal.SIGCHLD, reap)
-    for request in sys.stdin:
-        if not (pid := os.fork()): return become_kernel(**json.loads(request))
+    line = socket.socket(socket.AF_UNIX)
+    line.bind(f'{path}.soon')
+    line.listen()
+    line.settimeout(10)
+    os.rename(f'{path}.soon', path)
+    while psutil.pid_exists(int(Path(path).name)):
+        try: asked, _ = line.accept()
+        except TimeoutError: continue
+        request = json.loads(asked.makefile().readline())
+        if not (pid := os.fork()):
+            for end in (line, asked): end.close()
+            return become_kernel(**request)
         os.setpgid(pid, pid)                                # who ends a kernel ends its group
-        print(pid, flush=True)
+        asked.sendall(str(pid).encode())
+        asked.close()
 
 
 # ---- who asks
@@ -67,20 +83,25 @@ class Kernel(psutil.Process):
         with suppress(psutil.NoSuchProcess): super().send_signal(signum)
 
 class Warm:
-    "Starts kernels; its process starts with the first of them."
-    def __init__(self): self.server = None
+    "Starts kernels; whoever asks first at this path starts the process that becomes them."
+    def __init__(self, path): self.path = str(path)
 
     def __call__(self, cmd, env=None, cwd=None, **_):
-        if self.server is None:
-            self.server = subprocess.Popen([sys.executable, '-X', 'frozen_modules=off', __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-                                           env={**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'module://matplotlib_inline.backend_inline'})
-        argv = cmd[cmd.index('ipykernel_launcher') + 1:]
-        print(json.dumps(dict(argv=argv, env=dict(env or os.environ), cwd=str(cwd or os.getcwd()))), file=self.server.stdin, flush=True)
-        return Kernel(int(self.server.stdout.readline()))
+        with FileLock(f'{self.path}.lock'):
+            if not os.path.exists(self.path): self.start()
+        request = dict(argv=cmd[cmd.index('ipykernel_launcher') + 1:], env=dict(env or os.environ), cwd=str(cwd or os.getcwd()))
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(self.path)
+            line.sendall(json.dumps(request).encode() + b'\n')
+            return Kernel(int(line.recv(20)))
 
-    def close(self):
-        if self.server: self.server.communicate()
+    def start(self):
+        process = subprocess.Popen([sys.executable, '-X', 'frozen_modules=off', __file__, self.path], stdin=subprocess.DEVNULL, start_new_session=True,
+                                   env={**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'module://matplotlib_inline.backend_inline'})
+        while not os.path.exists(self.path):
+            if process.poll() is not None: raise RuntimeError('no process that becomes kernels: it ended, and said why above')
+            time.sleep(.05)
 
 if __name__ == '__main__':
     del sys.path[0]                                         # the folder of the tests
-    serve()
+    serve(sys.argv[1])

@@ -87,10 +87,11 @@ def _scan(column, row, near, triangles, center, seen): # plain loops, compiled b
 # %% ../../nbs/01_faces/01_raster.ipynb #baa5233f
 @cache
 def _compiled(loop: Callable) -> Callable | None:
-    "A loop as machine code; None where numba is not installed."
+    "A loop as machine code, kept on the disk where it may be; None where numba is not installed."
     try: from numba import njit
     except ImportError: return None
-    return njit(nogil=True)(loop)
+    try: return njit(nogil=True, cache=True)(loop)
+    except RuntimeError: return njit(nogil=True)(loop) # nowhere to keep it
 
 def _scan_faces(screen: Tensor, triangles: Tensor, size: int) -> Tensor: # (B, size, size)
     "The compiled loop over all faces, shared out among torch's threads."

@@ -170,3 +170,12 @@ def test_both_ways_of_interpolating_agree(head, renderer, monkeypatch):
     plain = gather(head, turned, screen, seen)
     for name in ("index", "triangle", "part"): assert torch.equal(getattr(ours, name), getattr(plain, name))
     for name in ("position", "normal"): assert (getattr(ours, name) - getattr(plain, name)).abs().mean() < 1e-5
+
+def test_machine_code_is_kept_where_it_can_be(monkeypatch):
+    numba = pytest.importorskip("numba")
+    assert raster._compiled.__wrapped__(raster._scan).stats.cache_path
+    def nowhere(cache=False, **more):
+        if cache: raise RuntimeError("cannot cache function: no locator available")
+        return lambda loop: "compiled"
+    monkeypatch.setattr(numba, "njit", nowhere)
+    assert raster._compiled.__wrapped__(raster._scan) == "compiled"
