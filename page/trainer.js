@@ -2,7 +2,8 @@
 import { Trainer } from "./playground/trainer.js";
 
 let ort, training;
-const sessions = { executionProviders: ["wasm"], graphOptimizationLevel: "all" };
+// more optimization only opens later: the steps run alike
+const sessions = { executionProviders: ["wasm"], graphOptimizationLevel: "basic" };
 
 /** The engine, if it is the one that the steps were tried with. */
 async function started({ script, binary, threads, version }) {

@@ -8,26 +8,6 @@ const CREDIT = 2; // frames that the page has not painted yet
 
 /** @typedef {import("./settings.js").Settings} Settings */
 
-/** How many workers train at once: one core is left, to paint. */
-const room = () => Math.max(1, (globalThis.navigator?.hardwareConcurrency || 2) - 1);
-
-/**
- * What the jobs give, at most so many at a time.
- * @template T
- * @param {(() => Promise<T>)[]} jobs
- * @param {number} most
- */
-export async function inTurns(jobs, most) {
-  /** @type {T[]} */
-  const made = [],
-    left = jobs.entries(); // shared: whoever is free takes the next
-  const work = async () => {
-    for (const [i, job] of left) made[i] = await job();
-  };
-  await Promise.all(Array.from({ length: most }, work));
-  return made;
-}
-
 export class Kernel {
   /**
    * @param {any} page what page.json says
@@ -176,13 +156,11 @@ export class Kernel {
     if (this.state.done) return;
     const mine = this.generation,
       own = this.own.map((o) => o.small);
-    const steps = this.frames[0].length ? EVERY : 1;
-    const going = this.racers.map((racer, p) => async () => {
-      return this.ended(p)
-        ? null
-        : racer.ask("frame", { steps, own }).catch((error) => ({ error }));
-    });
-    const made = await inTurns(going, room());
+    const steps = this.frames[0].length < 2 ? 1 : EVERY; // it moves as soon as it can
+    const going = this.racers.map((racer, p) =>
+      this.ended(p) ? null : racer.ask("frame", { steps, own }).catch((error) => ({ error })),
+    );
+    const made = await Promise.all(going);
     if (mine !== this.generation) return;
     made.forEach((frame, p) => frame && this.add(p, frame));
     this.offer();

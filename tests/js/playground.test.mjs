@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { digitsOf, toInput } from "../../page/playground/files.js";
-import { inTurns, Kernel } from "../../page/playground/kernel.js";
+import { Kernel } from "../../page/playground/kernel.js";
 import { batch, random, rate, shuffled, subset } from "../../page/playground/order.js";
 import { fromLink, label, toCode, toLink, variantOf } from "../../page/playground/settings.js";
 import { centered, small } from "../../page/playground/sketch.js";
@@ -212,19 +212,6 @@ function race(panels, n) {
 }
 const framesOf = (said) => said.filter((m) => m.type === "frames").flatMap((m) => m.frames);
 
-test("jobs in turns: all results in their order, never more than so many at once", async () => {
-  let busy = 0,
-    most = 0;
-  const job = (v) => async () => {
-    most = Math.max(most, ++busy);
-    await new Promise((resolve) => setTimeout(resolve, 5 - v));
-    busy--;
-    return v;
-  };
-  assert.deepEqual(await inTurns([0, 1, 2, 3, 4].map(job), 2), [0, 1, 2, 3, 4]);
-  assert.equal(most, 2);
-});
-
 test("a race goes to its end, its networks in step", async () => {
   const { kernel, hired, said } = race([{ loss: "softmax" }, { loss: "dda" }], 3);
   await kernel.begin();
@@ -232,8 +219,8 @@ test("a race goes to its end, its networks in step", async () => {
   assert.deepEqual(
     hired.map((r) => r.steps),
     [
-      [1, 4, 4],
-      [1, 4, 4],
+      [1, 1, 4],
+      [1, 1, 4],
     ],
   );
   assert.deepEqual(
