@@ -19,9 +19,9 @@ function lacking(there) {
   return there.DecompressionStream ? "" : "This browser is too old to unpack the page's files";
 }
 
-/** Threads of an engine: more than one only where the page is isolated, and there is room. */
+/** Threads of an engine: more than one only where the page is isolated, and real cores are left. */
 function threads(racers) {
-  const cores = navigator.hardwareConcurrency || 1;
+  const cores = (navigator.hardwareConcurrency || 1) / 2; // of two that are told, one is real
   return globalThis.crossOriginIsolated ? Math.max(1, Math.min(4, Math.floor(cores / racers))) : 1;
 }
 
