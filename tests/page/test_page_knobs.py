@@ -14,7 +14,7 @@ from fer_nb.page import playground, trace_knobs, trace_step
 from fer_nb.page.playground import WATCHED, engine_files, library_racers, own_racer, page_facts, write_digits, write_starts
 from fer_nb.papers import Recipe, build, wild_data
 from fer_nb.training import Objective
-from page.test_page_step import Huber, away
+from page.test_page_step import Huber, away, mostly_slow
 
 X, Y = torch.randn(12, 1, 14, 14, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 10
 ODD, OTHER = dict(lam=.7, gamma=2.9, alpha=.6, s=7.7), dict(lam=.31, gamma=5.2, alpha=.9, s=20.)
@@ -26,7 +26,7 @@ def out(step, *knobs):
     return dict(zip(step.outputs, step.graph(*step.start.values(), X, Y, *rates)))
 
 
-@pytest.mark.parametrize("name", list(library_racers()))
+@pytest.mark.parametrize("name", mostly_slow(library_racers()))
 def test_turned_it_is_the_step_of_another_recipe(name):
     "All knobs at once, in float64; momenta and centers too."
     racer = library_racers()[name]
@@ -75,6 +75,7 @@ def test_a_tensor_made_of_a_knob_is_named():
 
 # ---- what the page is made of
 
+@pytest.mark.slow
 def test_starts_are_the_weights_of_the_library(tmp_path):
     racers = {name: library_racers()[name] for name in ("softmax", "angular", "dda")} | {"huber": own_racer("huber", Huber())}
     where = write_starts(tmp_path, racers, [0, 3])

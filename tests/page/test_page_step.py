@@ -56,9 +56,11 @@ def following(recipe, runs, dtype):
 
 def followed(recipe, steps, runs, dtype): return next(islice(following(recipe, runs, dtype), steps - 1, None))
 
+def mostly_slow(values, quick="dda"): return [v if v == quick else pytest.param(v, marks=pytest.mark.slow) for v in values]
+
 def small(loss, **more): return Recipe(loss, batch_size=130, **more) # 15 batches, all alike
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", mostly_slow(LOSSES))
 def test_the_operations_are_those_of_fit(loss): assert followed(small(loss), 3, as_torch, torch.float64) < 1e-9
 
 @pytest.mark.slow
@@ -66,6 +68,7 @@ def test_ten_steps_and_a_hundred():
     away = list(islice(following(small("dda"), as_engine, torch.float32), 100))
     assert away[9] < 1e-4 and away[99] < 1e-3
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [dict(scaling="code"), dict(centers="autograd"), dict(clip=None), dict(width=.1, size=28), dict(feat_dim=3)])
 def test_other_settings(change): assert followed(small("dda", **change), 2, as_torch, torch.float64) < 1e-9
 
@@ -122,7 +125,7 @@ def test_layers_that_cannot_be_written_down():
     says = "model: expected convolutions of stride 1 without groups or dilation, got another one"
     with pytest.raises(ValueError, match=says): trace_step(model, Objective(), x, y)
 
-@pytest.mark.parametrize("loss", OURS)
+@pytest.mark.parametrize("loss", mostly_slow(OURS))
 def test_a_smaller_batch_is_filled_up(loss):
     "A label of -100 does not count: the step is that of the batch without it."
     x, y = (t[:40] for t in wild_data(small(loss))[:2])
