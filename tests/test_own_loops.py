@@ -169,6 +169,7 @@ def lightened(rank, folder):
     return state(module.net)
 
 
+@pytest.mark.slow
 def test_accelerate_with_two_processes(ddp):
     first, second = ddp(accelerated)
     same(first, alone())

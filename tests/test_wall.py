@@ -109,6 +109,7 @@ def test_an_outlier_does_not_shrink_the_preview():
     x = np.array([[1., 0], [0, 1]] * 100 + [[1e6, 0]])
     assert _fitted(x).tolist()[:2] == [[127, -127], [-127, 127]] and _fitted(x)[-1].tolist() == [127, -127] and _fitted(np.zeros((3, 2))).tolist() == [[0, 0]] * 3
 
+@pytest.mark.slow
 def test_films_fit_the_budget_and_keep_the_last_frame(tmp_path):
     run = a_run(frames=101, n=900, images=np.random.default_rng(0).integers(0, 255, (900, 14, 14), np.uint8))
     sizes = []
@@ -165,6 +166,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "1 runs, written to wall.html" in said and "\x1b" not in said and "Tim.npz" in said and (tmp_path/"wall.html").stat().st_size > 1e5
     assert main(["wall", "nowhere"]) == 2 and "folder: expected a folder with runs" in capsys.readouterr().err
 
+@pytest.mark.slow
 def test_sixty_runs(tmp_path):
     "All are there, and the page is no larger than it may be"
     kinds = "softmax center dda held printed balanced code autograd".split()

@@ -9,6 +9,7 @@ LAB = "real_digits"
 def row(student, **scores):
     return {"student": student, "lab": LAB, "marks": {name: [score, 2., "right" if score else "not yet: <b>no</b>", ""] for name, score in scores.items()}}
 
+@pytest.mark.slow
 def test_marks_and_comments(own_course):
     record(own_course, [row("ada", points=1., logits=0.), row("ben", points=0.)])
     with open_gradebook(own_course) as book:
@@ -16,6 +17,7 @@ def test_marks_and_comments(own_course):
         assert book.find_comment("logits", LAB, LAB, "ada").comment == "not yet: &lt;b&gt;no&lt;/b&gt;"
         assert book.find_grade("report", LAB, LAB, "ada").needs_manual_grade and not book.find_grade("test_points", LAB, LAB, "ada").needs_manual_grade
 
+@pytest.mark.slow
 def test_what_a_person_gave_stays(own_course):
     record(own_course, [row("ada", points=1.)])
     assert manual_scores(own_course, LAB) == {"ada": {}}
@@ -27,6 +29,7 @@ def test_what_a_person_gave_stays(own_course):
     assert manual_scores(own_course, LAB) == {"ada": {"report": 3, "test_logits": 2}}
     with open_gradebook(own_course) as book: assert book.find_submission(LAB, "ada").score == 5 and not book.find_grade("report", LAB, LAB, "ada").needs_manual_grade
 
+@pytest.mark.slow
 def test_feedback(own_course, releases):
     for student in ("ada", "ben"):
         place = own_course/"autograded"/student/LAB

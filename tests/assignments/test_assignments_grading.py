@@ -29,6 +29,7 @@ def marks(limits=Limits(60, 3, 300), **answers):
     found, _ = grade_cells(again, out, {name: lambda case: judge_number(case, 3, .1) for name in answers if name != "untested"}, ("ada", []), limits)
     return found, again.cells
 
+@pytest.mark.slow
 def test_points():
     found, cells = marks(a="a = 3", b="b = 4", c="c = None", untested="untested = 3")
     assert graded_names(released("a", "b")) == {"a": 2., "b": 2.}

@@ -54,6 +54,7 @@ def test_a_page_asks_for_nothing_from_outside(tmp_path):
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text and not re.search(r"""(src|href)=["']?(https?:)?//""", text)
 
+@pytest.mark.slow
 def test_a_hundred_frames_of_ten_thousand_points_stay_under_five_million_bytes(tmp_path):
     images = np.random.default_rng(0).normal(90, 60, (10_000, 14, 14)).clip(0, 255).astype(np.uint8)
     run = walk(n=10_000, f=100, k=10, noise=0.02, images=images)

@@ -108,7 +108,7 @@ def test_experiments_can_be_sent_to_other_processes(room):
     assert pickle.loads(pickle.dumps(room.cell)) is room.cell and Path(room.RESULTS).exists()
 
 @pytest.mark.parametrize("room, short, job", [
-    (faces_matrix, dict(EPOCHS=1), ("lab_color", 0)), (separate, dict(EPOCHS=1), ("basic", "signed", "separate", 0)),
+    pytest.param(faces_matrix, dict(EPOCHS=1), ("lab_color", 0), marks=pytest.mark.slow), (separate, dict(EPOCHS=1), ("basic", "signed", "separate", 0)),
     (separate, dict(DIGIT_EPOCHS=1), ("digits", "2-D, even start", "separate", 0)),
     (few_labels, dict(STEPS=2), ("validation", "lab_color", "large margin", .8, 1, 100)), (few_labels, dict(STEPS=2), ("test", "lab_color", "supervised", "", "", 0))])
 def test_the_smallest_cell_makes_a_row(room, short, job, monkeypatch):
