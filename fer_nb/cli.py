@@ -236,7 +236,7 @@ def _wall_parser(verbs: Any) -> None:
 
 # %% ../nbs/21_cli.ipynb #26ee79aa
 def page(
-    folder: str | Path = "page", # where it goes
+    folder: str | Path = "fer_nb_page", # where it goes
 ) -> int: # exit status
     "A folder to serve: the race trains in the visitor's browser, without Python"
     _need_extra("page", "onnx", "onnxscript")
@@ -246,7 +246,7 @@ def page(
 
 def _page_parser(verbs: Any) -> None:
     v = verbs.add_parser("page", help="a page that trains", description=page.__doc__)
-    v.add_argument("folder", metavar="OUT", nargs="?", help="default: page")
+    v.add_argument("folder", metavar="OUT", nargs="?", help="default: fer_nb_page")
 
 # %% ../nbs/21_cli.ipynb #542a9f42
 class _Parser(argparse.ArgumentParser):
