@@ -5,16 +5,14 @@
 One step is 128 digits of DDA's recipe. torch, onnxruntime and WebAssembly take turns in one run, one thread each unless said otherwise; the
 median of their steps counts. An isolated page is served with the two headers that let WebAssembly use threads.
 """
-import argparse, functools, json, statistics, sys, tempfile, threading, time, zlib
+import argparse, json, statistics, sys, tempfile, time, zlib
 from collections import Counter
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 import numpy as np, onnxruntime, torch
-from lab_server import chromium
+from lab_server import chromium, served
 from results import write_section
 from fer_nb.page.playground import build_page
 from fer_nb.papers import Recipe, start
@@ -36,25 +34,7 @@ TIMED = """async ([told, steps, threads]) => {
 }"""
 
 
-class Files(SimpleHTTPRequestHandler):
-    isolated = False
-    def log_message(self, *said): pass
-    def end_headers(self):
-        if self.isolated:
-            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-
-class Isolated(Files): isolated = True
-
-
-@contextmanager
-def served(folder, handler):
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 
 
 def by_torch():
@@ -122,7 +102,7 @@ def main():
     args = p.parse_args()
     folder = Path(args.page) if args.page else build_page(tempfile.mkdtemp())
     told, took, looks = json.loads((folder / "page.json").read_text())["variants"]["dda"], {}, []
-    with served(folder, Files) as plain, served(folder, Isolated) as isolated, chromium() as browser:
+    with served(folder) as plain, served(folder, ISOLATED) as isolated, chromium() as browser:
         for _ in range(ROUNDS):
             for name, run in {"torch": by_torch, "onnxruntime": lambda: by_engine(folder, told),
                               "WebAssembly": lambda: by_page(browser, plain, told, 1), "WebAssembly, 2 threads": lambda: by_page(browser, isolated, told, 2)}.items():

@@ -36,9 +36,10 @@ async function load() {
   const answer = await fetch("page.json").catch(() => null);
   if (!answer?.ok) throw new Error("page.json is missing: was the whole folder copied?");
   const page = await answer.json();
-  page.digits = fromFiles("digits").then((bytes) => digitsOf(bytes, page.told));
-  const [binary, { labels, images }] = await Promise.all([fromFiles("engine.wasm"), page.digits]);
-  page.held = { labels, images, side: page.told.side };
+  const [binary, bytes] = await Promise.all(["engine.wasm", "digits"].map(fromFiles)),
+    { images, ...digits } = digitsOf(bytes, page.told);
+  page.digits = digits;
+  page.held = { labels: digits.labels, images, side: page.told.side };
   const script = new URL("engine.mjs", location.href).href;
   const { version, config } = page;
   page.engine = { script, binary, version, threads: threads(config.first.panels.length) };

