@@ -115,17 +115,17 @@ def _serve(shell: Any, channel: socket.socket) -> None:
             channel.sendall(json.dumps(reply).encode() + b"\n")
 
 # %% ../../nbs/23_assignments/02_inside.ipynb #a28fccd0
-def _student(shell: Any, channel: socket.socket, order: dict, apart: bool) -> None:
+def _student(shell: Any, channel: socket.socket, order: dict, own: bool) -> None:
     "Shut in, limited, then the student's: the innermost process."
     die_with_parent()
     os.setpgid(0, 0)
     home = order["home"]
-    if apart: shut_in(home, order["hidden"], order["megabytes"])
-    else: sys.modules.update({"fer_nb.assignments": None}) # a closed door
+    apart = own and shut_in(home, order["hidden"], order["megabytes"])
+    if not apart: sys.modules.update({"fer_nb.assignments": None}) # a closed door
     os.chdir(home)
     for name in ("HOME", "TMPDIR", "IPYTHONDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         os.environ[name] = home
-    limit(order["megabytes"], order["seconds"], 256 if apart else None)
+    limit(order["megabytes"], order["seconds"], 256 if own else None)
     for alarm in (signal.SIGALRM, signal.SIGPROF): signal.signal(alarm, _ring)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     channel.sendall(json.dumps({"apart": apart}).encode() + b"\n")
@@ -135,11 +135,11 @@ def _student(shell: Any, channel: socket.socket, order: dict, apart: bool) -> No
 def _keep(shell: Any, channel: socket.socket, leash: int, order: dict) -> None:
     "Start the student's process and end it when it ends, when the leash is let go, or at the time."
     os.setsid()
-    apart, until = own_world(), time.monotonic() + order["seconds"] + 3600
+    own, until = own_world(), time.monotonic() + order["seconds"] + 3600
     pid = os.fork()
     if not pid:
         os.close(leash)
-        try: _student(shell, channel, order, apart)
+        try: _student(shell, channel, order, own)
         finally: os._exit(0)
     channel.close()
     while not os.waitpid(pid, os.WNOHANG)[0]:

@@ -57,10 +57,12 @@ def shut_in(
     home: str, # an empty folder: the only place that can be written to
     hidden: Sequence[str], # folders that shall not be there
     megabytes: int, # that `home` may hold
-) -> None:
+) -> bool: # False where the system does not allow it; nothing is shut then
     "In a world of its own: everything is read-only, some folders are empty, and it stays so."
-    _mount("none", "/", "none", _REC | _PRIVATE)
-    _read_only("/") # refused if a file was opened for writing since `own_world`
+    try:
+        _mount("none", "/", "none", _REC | _PRIVATE) # AppArmor in containers may say no
+        _read_only("/") # refused if a file was opened for writing since `own_world`
+    except OSError: return False
     for folder in filter(os.path.isdir, hidden):
         _mount("none", folder, "tmpfs", _SILENT, "size=4k,mode=555")
         _read_only(folder)
@@ -71,6 +73,7 @@ def shut_in(
         _read_only("/proc")
     _done(_linux().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _done(_linux().unshare(_USER | _MOUNTS)) # now the mounts are somebody else's
+    return True
 
 # %% ../../nbs/23_assignments/01_jail.ipynb #1c013f57
 def die_with_parent() -> None:

@@ -1,8 +1,14 @@
 "The jail, tried from inside: what can be read, written, reached and undone."
+import platform
+import subprocess
+import sys
+
 import pytest
 
 from fer_nb.assignments.jail import limit, own_world, shut_in  # noqa: F401 the room's names
 from fer_nb.assignments.sandbox import Gone, Limits, Sandbox, run_cell
+
+CALLS = {"x86_64": dict(unshare=272, mount=165, mount_setattr=442), "aarch64": dict(unshare=97, mount=40, mount_setattr=442)}
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +64,26 @@ def test_all_of_its_processes_end_with_it():
         apart = box.apart
     if apart: assert psutil.wait_procs([p for p in own if p.is_running() and p.status() != "zombie"], 60)[1] == []
     with pytest.raises(Gone): run_cell(box, "1")
+
+FORBID = """
+import ctypes, struct, sys
+def program(number): # of the system call that is refused: EACCES
+    lines = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50000 | 13), (0x06, 0, 0, 0x7fff0000)]
+    return b"".join(struct.pack("HBBI", *line) for line in lines)
+lines = ctypes.create_string_buffer(program(int(sys.argv[1])))
+class Filter(ctypes.Structure): _fields_ = [("length", ctypes.c_ushort), ("lines", ctypes.c_void_p)]
+linux = ctypes.CDLL(None)
+assert not linux.prctl(38, 1, 0, 0, 0) and not linux.prctl(22, 2, ctypes.byref(Filter(4, ctypes.addressof(lines))), 0, 0)
+from fer_nb.assignments.sandbox import Limits, Sandbox, run_cell
+with Sandbox(Limits(600, 60, 300)) as box:
+    ran = run_cell(box, "print(open('mine', 'w').write('abc'))")
+    print(box.apart, ran.outputs[0]["text"], run_cell(box, "import fer_nb.assignments.real_digits").error)
+"""
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() not in CALLS, reason="numbers of Linux's system calls")
+@pytest.mark.parametrize("call", ["unshare", "mount", "mount_setattr"])
+def test_where_a_container_forbids_it_the_sandbox_goes_on_without(call):
+    "Docker's filter forbids unshare, its AppArmor profile mounts, and an old kernel has no mount_setattr."
+    ran = subprocess.run([sys.executable, "-c", FORBID, str(CALLS[platform.machine()][call])], capture_output=True, text=True)
+    assert ran.stdout.startswith("False 3\n") and "ModuleNotFoundError" in ran.stdout, ran.stdout + ran.stderr
