@@ -32,6 +32,11 @@ const calls = {
     training = new Trainer(ort, { ...told, digits, step, look });
     return { total: training.total, perEpoch: training.perEpoch };
   },
+  /** What pulls on a point. */
+  async forces({ point, own }) {
+    training.own = own;
+    return training.forces(point);
+  },
   /** Train so many steps, then look. */
   async frame({ steps, own }) {
     training.own = own;

@@ -33,9 +33,9 @@ class _Written(NamedTuple):
     operations: list[str]
     tensors: list[torch.Tensor]
 
-def _steps(make: Callable, knobs: Mapping[str, float], x, y, clip) -> _Written:
+def _steps(make: Callable, knobs: Mapping[str, float], x, y, trace: Callable) -> _Written:
     "The step with these values."
-    step = trace_step(*make(**knobs), x, y, clip)
+    step = trace(*make(**knobs), x, y)
     nodes = step.graph.graph.nodes
     inside = [getattr(step.graph, str(n.target)) for n in nodes if n.op == "get_attr"]
     return _Written(step, [a for n in nodes for a in _floats(n)], [str(n.target) for n in nodes],
@@ -97,8 +97,8 @@ def trace_knobs(
     knobs: Mapping[str, float], # each with a value, not 0 or 1, at which it is written down
     x: torch.Tensor, # a batch, as large as all will be (B, …)
     y: torch.Tensor, # its labels (B,)
-    clip: float | None = 5., # largest gradient norm; None: no clipping
-) -> TracedStep: # whose graph takes the knobs behind the rates, in their order
+    trace: Callable[..., TracedStep] = trace_step, # or trace_look
+) -> TracedStep: # given also "knob/…" for each of them, in their order
     """Write a step down whose knobs are inputs, see `trace_step`.
 
     Raises: ValueError where a knob stands in something else than products and sums"""
@@ -106,8 +106,9 @@ def trace_knobs(
     values = {name: number(f"knobs[{name!r}]", value, above=0) for name, value in knobs.items()}
     need(len(values) < 7 and 1. not in values.values(), "knobs", "at most 6, none of them 1", knobs)
     factors = _factors(values)
-    one = _steps(make, values, x, y, clip)
-    two = _steps(make, {name: factors[name] * v for name, v in values.items()}, x, y, clip)
+    one = _steps(make, values, x, y, trace)
+    grown = {name: factors[name] * v for name, v in values.items()}
+    two = _steps(make, grown, x, y, trace)
     same = one.operations == two.operations and len(one.numbers) == len(two.numbers)
     need(same, "knobs", "the same operations for all values", "others")
     fixed = all(map(torch.equal, one.tensors, two.tensors))
@@ -115,4 +116,4 @@ def trace_knobs(
     owners = [_owner(a, b, factors) for a, b in zip(one.numbers, two.numbers)]
     for name in values: need(name in owners, "knobs", "numbers of the step", f"unused {name!r}")
     _opened(one, owners, values)
-    return one.step._replace(knobs=tuple(values))
+    return one.step._replace(given=(*one.step.given, *(f"knob/{name}" for name in values)))

@@ -13,6 +13,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from inspect import signature
 from itertools import product
 from pathlib import Path
@@ -27,7 +28,7 @@ from ..embeddings import Run
 from ..embeddings.page import to_page
 from ..files import data_file, make_folder, static_text, write_whole
 from .knobs import trace_knobs
-from .step import TracedStep, _start, export_look, export_step
+from .step import TracedStep, _start, export_step, trace_look, trace_step
 from ..papers import Recipe, build
 from ..plots import PALETTE
 from ..training import Objective, cosine
@@ -88,12 +89,15 @@ def own_racer(
         return build(Recipe("softmax", **more))[0], Objective(**{name: (deepcopy(loss), lam)})
     return Racer(make, ("lam",))
 
-def _traced(racer: Racer) -> TracedStep:
-    "Its step."
+def _traced(racer: Racer) -> tuple[TracedStep, TracedStep]:
+    "Its step, and a look at its network."
     base = Recipe()
-    x = torch.randn(base.batch_size, 1, base.size, base.size)
-    y = torch.arange(base.batch_size) % 10
-    return trace_knobs(racer.make, {k: _ODD[k] for k in racer.knobs}, x, y, base.clip)
+    def traced(knobs: Iterable[str], count: int, trace: Callable) -> TracedStep:
+        x, y = torch.randn(count, 1, base.size, base.size), torch.arange(count) % 10
+        return trace_knobs(racer.make, {k: _ODD[k] for k in knobs}, x, y, trace)
+    pulling = (k for k in racer.knobs if k != "alpha") # by which centers move, and nothing else
+    return (traced(racer.knobs, base.batch_size, partial(trace_step, clip=base.clip)),
+            traced(pulling, WATCHED, trace_look))
 
 # %% ../../nbs/24_page/02_playground.ipynb #4442febd
 WATCHED = 512 # pictures that are looked at together: 500 held-out ones and the visitor's own
@@ -104,26 +108,21 @@ def _write(folder: Path, name: str, data: bytes) -> None:
     make_folder(str((folder/name).parent), "folder")
     write_whole(folder/f"{name}.z", zlib.compress(data, 9))
 
-def _look(base: Recipe) -> bytes:
-    "The recipe's network alone."
-    return export_look(build(base)[0], torch.zeros(WATCHED, 1, base.size, base.size))
-
 def write_steps(
     folder: Path, # of the page
     racers: Mapping[str, Racer], # by name
 ) -> dict[str, dict[str, Any]]: # by name: what goes in and out of its step
-    """The steps of the losses, and the networks alone, as compressed ONNX files.
+    """Steps of the losses and looks at their networks, as compressed ONNX files.
 
     Raises: ImportError without the packages of the page extra"""
     from tqdm import tqdm
     told = {}
     for name, racer in tqdm(racers.items(), "losses", leave=False, disable=None):
-        step = _traced(racer)
+        step, look = _traced(racer)
         _write(folder, f"steps/{name}.onnx", export_step(step))
-        told[name] = dict(knobs=step.knobs, outputs=step.outputs,
+        _write(folder, f"looks/{name}.onnx", export_step(look))
+        told[name] = dict(knobs=racer.knobs, outputs=step.outputs,
                           inputs=[[n, list(t.shape)] for n, t in step.start.items()])
-    for head in ("softmax", "angular"):
-        _write(folder, f"looks/{head}.onnx", _look(Recipe(head)))
     return told
 
 # %% ../../nbs/24_page/02_playground.ipynb #66277bfa

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,10 +19,11 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.func import functional_call, functionalize, grad
 
 from ..checks import instance, need, number, tensor
+from ..runtime import evaluating
 from ..training.loop import _Together
 
 # %% auto #0
-__all__ = ['TracedStep', 'trace_step', 'export_look', 'export_step']
+__all__ = ['TracedStep', 'trace_step', 'trace_look', 'export_step']
 
 # %% ../../nbs/24_page/00_step.ipynb #bc21036e
 _aten = torch.ops.aten
@@ -86,15 +87,15 @@ class TracedStep(NamedTuple):
     """A training step as a list of operations.
 
     Args:
-        graph: called with the tensors of `start` in their order, then x, y, lr and center_lr
+        graph: called with the tensors of `start` in their order, then with those of `given`
         start: what a step changes, as it is before the first: "weights/…", "momenta/…", "others/…"
         outputs: names of what comes out: "new/…" for all in `start`, "embedding", "logits",
             "gradient" (its norm before clipping), "loss/…" for each loss and their "total" alike
-        knobs: names of what goes in behind the rates, see `page.knobs`"""
+        given: names of what goes in with every step; the last may be knobs, see `page.knobs`"""
     graph: torch.fx.GraphModule
     start: dict[str, torch.Tensor]
     outputs: list[str]
-    knobs: tuple[str, ...] = ()
+    given: tuple[str, ...] = ("x", "y", "lr", "center_lr")
 
 def _start(both: nn.Module) -> dict[str, torch.Tensor]:
     "Weights, momenta of the network's, and what the optimizer leaves alone, such as centers."
@@ -143,6 +144,23 @@ _REWRITTEN = {_aten.full.default: _full,
               _aten._prelu_kernel.default: _prelu,
               _aten._prelu_kernel_backward.default: _prelu_backward}
 
+# %% ../../nbs/24_page/00_step.ipynb #cac6b70b
+def _written(function: Callable[..., list], *given: torch.Tensor) -> torch.fx.GraphModule:
+    "The list of a function's operations, none of them in place."
+    table = {**core_aten_decompositions(), **_REWRITTEN}
+    del table[_aten.sum.default] # as it is
+    with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))): # one for all
+        written = _reshaping(make_fx(function, table)(*given))
+        still = functionalize(written, remove="mutations") # some operations worked in place
+        return _reshaping(make_fx(still, table)(*given))
+
+def _check(model: nn.Module, objective: nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
+    "Two tensors and two modules."
+    tensor("x", x)
+    tensor("y", y, ("B",))
+    for name, module in (("model", model), ("objective", objective)):
+        instance(name, module, nn.Module, "a torch.nn.Module")
+
 # %% ../../nbs/24_page/00_step.ipynb #f8dc8ca5
 def trace_step(
     model: nn.Module, # maps x (B, …) to an output with embedding and logits
@@ -154,11 +172,8 @@ def trace_step(
     """Write down one step of `fit`: forward, losses, gradient, clipping, SGD, the centers' rule.
 
     Raises: ValueError for a network with layers that cannot be written down"""
-    tensor("x", x)
-    tensor("y", y, ("B",))
+    _check(model, objective, x, y)
     if clip is not None: number("clip", clip, above=0)
-    for name, module in (("model", model), ("objective", objective)):
-        instance(name, module, nn.Module, "a torch.nn.Module")
     both = _Together(model, objective).train()
     start, names = _start(both), []
     def step(*given: torch.Tensor) -> list[torch.Tensor]:
@@ -166,14 +181,41 @@ def trace_step(
         out = _stepped(both, state, *given[len(start):], clip)
         names[:] = out
         return list(out.values())
-    table = {**core_aten_decompositions(), **_REWRITTEN}
-    del table[_aten.sum.default] # as it is
-    given = *start.values(), x, y, torch.tensor(.1), torch.tensor(.5)
-    with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))): # one for all
-        written = _reshaping(make_fx(step, table)(*given))
-        still = functionalize(written, remove="mutations") # some operations worked in place
-        graph = _reshaping(make_fx(still, table)(*given))
-    return TracedStep(graph, start, names)
+    rates = torch.tensor(.1), torch.tensor(.5)
+    return TracedStep(_written(step, *start.values(), x, y, *rates), start, names)
+
+# %% ../../nbs/24_page/00_step.ipynb #b0fe3d63
+def _seen(both: _Together, weights: dict, others: dict, x, y) -> dict[str, torch.Tensor]:
+    "The network's output, and the gradient of every loss for the embeddings."
+    with torch.enable_grad():
+        free = {name: t.detach().requires_grad_() for name, t in weights.items()}
+        losses, output = functional_call(both, {**free, **others}, ((x, y),))
+        def pull(loss: torch.Tensor) -> torch.Tensor:
+            how = dict(retain_graph=True, materialize_grads=True) # zeros where it is not asked
+            return torch.autograd.grad(loss, output.embedding, **how)[0]
+        found = {f"pull/{name}": pull(loss) for name, loss in losses.items() if name != "total"}
+    return {"embedding": output.embedding, "logits": output.logits, **found}
+
+# %% ../../nbs/24_page/00_step.ipynb #744a17b5
+def trace_look(
+    model: nn.Module, # maps x (B, …) to an output with embedding and logits
+    objective: nn.Module, # maps (batch, output) to a dict of scalar losses
+    x: torch.Tensor, # samples (B, …)
+    y: torch.Tensor, # their labels (B,)
+) -> TracedStep: # given x and y; outputs: "embedding", "logits", "pull/…" (B, d) for each loss
+    """Write down the network's output and the gradient of each loss for the embeddings.
+
+    Raises: ValueError for what is no tensor or no module"""
+    _check(model, objective, x, y)
+    both, names = _Together(model, objective), []
+    start = {name: t for name, t in _start(both).items() if not name.startswith("momenta/")}
+    def look(*given: torch.Tensor) -> list[torch.Tensor]:
+        weights, _, others = _parts(dict(zip(start, given)))
+        out = _seen(both, weights, others, *given[len(start):])
+        names[:] = out
+        return list(out.values())
+    with evaluating(both): graph = _written(look, *start.values(), x, y)
+    return TracedStep(graph, start, names, ("x", "y"))
 
 # %% ../../nbs/24_page/00_step.ipynb #b0f7d001
 @contextmanager
@@ -193,11 +235,11 @@ class _Listed(nn.Module):
 
     def forward(self, *given: torch.Tensor) -> list[torch.Tensor]: return self.graph(*given)
 
-def _file(who: str, graph: torch.fx.GraphModule, inputs: list[str], outputs: list[str]) -> bytes:
+def _file(graph: torch.fx.GraphModule, inputs: list[str], outputs: list[str]) -> bytes:
     "The operations as an ONNX model, without what is of use to nobody but the exporter."
     try: import onnxscript # noqa: F401 # torch's exporter asks for it in many more words
     except ImportError:
-        raise ImportError(f"{who}: expected the packages of the page extra; install them "
+        raise ImportError("export_step: expected the packages of the page extra; install them "
                           'with pip install "fer_nb[page]"') from None
     shapes = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"]
     given = tuple(torch.zeros(t.shape, dtype=t.dtype) for t in shapes)
@@ -210,30 +252,11 @@ def _file(who: str, graph: torch.fx.GraphModule, inputs: list[str], outputs: lis
     for field in ("value_info", "metadata_props"): model.graph.ClearField(field)
     return model.SerializeToString()
 
-def export_look(
-    model: nn.Module, # maps x (N, …) to an output with embedding and logits
-    x: torch.Tensor, # as many as will be looked at (N, …)
-) -> bytes: # of an ONNX file
-    """The network alone: in go "weights/…" and x, out come "embedding" and "logits".
-
-    Raises: ImportError without the packages of the page extra"""
-    instance("model", model, nn.Module, "a torch.nn.Module")
-    weights = {f"weights/model.{name}": t.detach() for name, t in model.state_dict().items()}
-    def look(*given: torch.Tensor) -> list[torch.Tensor]:
-        named = zip(weights, given)
-        tensors = {name.removeprefix("weights/model."): t for name, t in named}
-        output = functional_call(model, tensors, (given[-1],))
-        return [output.embedding, output.logits]
-    graph = _reshaping(make_fx(look, {**core_aten_decompositions(), **_REWRITTEN})(
-        *weights.values(), tensor("x", x)))
-    return _file("export_look", graph, [*weights, "x"], ["embedding", "logits"])
-
 def export_step(
-    step: TracedStep, # from trace_step
+    step: TracedStep, # from trace_step or trace_look
 ) -> bytes: # of an ONNX file
-    """The step as an ONNX model: in go `start`, x, y, lr and center_lr, out come `outputs`.
+    """The step as an ONNX model: in go `start` and `given`, out come `outputs`.
 
     Raises: ImportError without the packages of the page extra"""
     instance("step", step, TracedStep, "what trace_step returns")
-    names = [*step.start, "x", "y", "lr", "center_lr", *(f"knob/{name}" for name in step.knobs)]
-    return _file("export_step", step.graph, names, step.outputs)
+    return _file(step.graph, [*step.start, *step.given], step.outputs)

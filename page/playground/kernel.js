@@ -66,11 +66,18 @@ export class Kernel {
     else if (type === "step") this.advance();
     else if (type === "stop") this.become({ running: false, stopped: true });
     else if (type === "restart") this.restart(message);
-    else if (type === "ask") this.refuse(message);
+    else if (type === "ask") this.alone(() => this.answer(message));
   }
-  refuse({ panel, point, generation }) {
-    const error = "what pulls on a point is shown in the notebook: its losses are asked there";
-    this.say({ type: "forces", panel, point, generation, error });
+  /** What pulls on a point, or why nobody knows. */
+  async answer({ panel, point, generation }) {
+    const about = { type: "forces", panel, point, generation },
+      asked = this.racers[panel]?.ask("forces", { point, own: this.followed() });
+    const found = await asked?.catch((error) => ({ error: error.message }));
+    if (found) this.say({ ...about, ...found });
+  }
+  /** The visitor's digits as a worker gets them. */
+  followed() {
+    return this.own.map(({ small, label }) => ({ small, label }));
   }
   // --- trainings
   recipes() {
@@ -115,11 +122,10 @@ export class Kernel {
   async told(r) {
     const { page } = this,
       name = variantOf(r),
-      variant = page.variants[name],
-      head = r.loss === "angular" ? "angular" : "softmax";
+      variant = page.variants[name];
     const [step, look, weights] = await Promise.all([
       fromFiles(`steps/${name}.onnx`),
-      fromFiles(`looks/${head}.onnx`),
+      fromFiles(`looks/${name}.onnx`),
       fromFiles(`starts/${r.seed}`),
     ]);
     const knobs = Object.fromEntries(variant.knobs.map((knob) => [knob, r[knob]]));
@@ -158,7 +164,7 @@ export class Kernel {
   async train() {
     if (this.state.done) return;
     const mine = this.generation,
-      own = this.own.map((o) => o.small);
+      own = this.followed();
     const steps = this.frames[0].length < 2 ? 1 : EVERY; // it moves as soon as it can
     const going = this.racers.map((racer, p) =>
       this.ended(p) ? null : racer.ask("frame", { steps, own }).catch((error) => ({ error })),
@@ -270,7 +276,7 @@ export class Kernel {
   /** Where it is now: looked at without a step. */
   async look() {
     if (!this.frames[0]?.length) return;
-    const own = this.own.map((o) => o.small),
+    const own = this.followed(),
       mine = this.generation;
     const seen = await Promise.all(this.racers.map((r) => r.ask("frame", { steps: 0, own })));
     if (mine === this.generation) seen.forEach((frame, p) => this.renew(p, frame, own.length));

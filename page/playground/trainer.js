@@ -7,7 +7,7 @@ const IGNORED = -100n; // a label that does not count fills a smaller batch up
 /**
  * @typedef {Object} Told what a training is
  * @property {any} step a session of its step
- * @property {any} look a session of its network
+ * @property {any} look a session that looks at its network
  * @property {[string, number[]][]} inputs names and shapes of what a step changes
  * @property {string[]} outputs
  * @property {number[]} where each of them begins in `weights`; -1: zeros
@@ -33,7 +33,7 @@ export class Trainer {
     this.state = new Map(
       told.inputs.map(([name, shape], i) => [name, this.tensor(this.begin(shape, i), shape)]),
     );
-    this.own = []; // pictures of the visitor's
+    this.own = []; // the visitor's digits: {small, label}
     this.sums = new Map();
     this.seen = 0; // steps since the last frame
   }
@@ -44,6 +44,15 @@ export class Trainer {
   }
   tensor(data, shape) {
     return new this.ort.Tensor("float32", data, shape);
+  }
+  number(v) {
+    return this.tensor(Float32Array.of(v), []);
+  }
+  /** What a session asks for. @param {any} session @param {Record<string, any>} given */
+  feeds(session, given) {
+    const knobs = Object.entries(this.told.knobs).map(([k, v]) => [`knob/${k}`, this.number(v)]),
+      all = { ...Object.fromEntries([...this.state, ...knobs]), ...given };
+    return Object.fromEntries(session.inputNames.map((name) => [name, all[name]]));
   }
   /** Pictures in a row. @param {number} count @param {(i: number) => Float32Array | null} at */
   pictures(count, at) {
@@ -64,16 +73,11 @@ export class Trainer {
   }
   /** One step. @param {{x: any, y: any}} [given] another batch than the next one */
   async step(given = this.batch()) {
-    const { recipe, knobs, step } = this.told,
-      factor = rate(this.n, this.total, recipe.warmup),
-      number = (v) => this.tensor(Float32Array.of(v), []);
-    /** @type {Record<string, any>} */
-    const feeds = { ...Object.fromEntries(this.state), ...given };
-    feeds.lr = number(recipe.lr * factor);
-    feeds.center_lr = number(recipe.alpha * factor);
-    for (const [name, v] of Object.entries(knobs)) feeds[`knob/${name}`] = number(v);
-    const asked = step.inputNames.map((name) => [name, feeds[name]]);
-    const out = await step.run(Object.fromEntries(asked));
+    const { recipe, step } = this.told,
+      factor = rate(this.n, this.total, recipe.warmup);
+    const { lr, alpha } = recipe,
+      rates = { lr: this.number(lr * factor), center_lr: this.number(alpha * factor) };
+    const out = await step.run(this.feeds(step, { ...given, ...rates }));
     this.n++;
     for (const name of this.state.keys()) this.state.set(name, out[`new/${name}`]);
     this.add(out);
@@ -89,26 +93,43 @@ export class Trainer {
     const total = out["loss/total"].data[0];
     if (!Number.isFinite(total)) throw new Error(`the loss is ${total} at step ${this.n}`);
   }
-  /** Where the pictures are in the embedding now, and what the head says of them. */
+  /** Where the pictures are in the embedding now, and what pulls on them. */
   async looked() {
     const { look, digits, recipe } = this.told,
       held = digits.labels.length,
       size = this.size;
     const at = (i) =>
-      i < held ? digits.watched.subarray(i * size, (i + 1) * size) : this.own[i - held];
-    const feeds = { ...Object.fromEntries(this.state), x: this.pictures(recipe.watched, at) };
-    const out = await look.run(Object.fromEntries(look.inputNames.map((n) => [n, feeds[n]])));
-    return { embedding: out.embedding.data, logits: out.logits.data, k: out.logits.dims[1] };
+      i < held ? digits.watched.subarray(i * size, (i + 1) * size) : this.own[i - held]?.small;
+    const y = new BigInt64Array(recipe.watched).fill(IGNORED),
+      labels = [...digits.labels, ...this.own.map((o) => o.label)];
+    labels.forEach((label, i) => (y[i] = BigInt(label)));
+    const x = this.pictures(recipe.watched, at);
+    return look.run(this.feeds(look, { x, y: new this.ort.Tensor("int64", y, [recipe.watched]) }));
+  }
+  /** The force of each loss on a point, as widgets.ask.forces has it. @param {number} point */
+  async forces(point) {
+    const out = await this.looked(),
+      count = this.told.digits.labels.length + this.own.length,
+      of = (name) => Array.from(out[name].data.subarray(2 * point, 2 * point + 2));
+    const names = Object.keys(out).filter((name) => name.startsWith("pull/")),
+      forces = names.map((name) => [name.slice(5), of(name).map((v) => -count * v)]);
+    const sum = [0, 1].map((i) => forces.reduce((all, [, force]) => all + force[i], 0));
+    return { step: this.n, at: of("embedding"), forces: Object.fromEntries(forces), sum };
   }
   /** A frame as widgets.frame_block has it. */
   async frame() {
-    const { embedding, logits, k } = await this.looked(),
+    const { embedding, logits } = await this.looked(),
       { labels } = this.told.digits,
       points = labels.length + this.own.length,
       centers = this.part(".centers"),
       head = this.part("weights/model.classifier."),
-      xy = quantised(embedding.subarray(0, 2 * points), centers);
-    const block = joined(centers, this.rows(head), recallOf(logits, labels, k), xy.points);
+      xy = quantised(embedding.data.subarray(0, 2 * points), centers);
+    const block = joined(
+      centers,
+      this.rows(head),
+      recallOf(logits.data, labels, logits.dims[1]),
+      xy.points,
+    );
     const mean = Object.fromEntries([...this.sums].map(([name, v]) => [name, v / this.seen]));
     const { gradient, ...losses } = mean;
     [this.sums, this.seen] = [new Map(), 0];

@@ -6,7 +6,7 @@ import { Kernel } from "../../page/playground/kernel.js";
 import { batch, random, rate, shuffled, subset } from "../../page/playground/order.js";
 import { fromLink, label, toCode, toLink, variantOf } from "../../page/playground/settings.js";
 import { centered, small } from "../../page/playground/sketch.js";
-import { joined, quantised, recallOf } from "../../page/playground/trainer.js";
+import { joined, quantised, recallOf, Trainer } from "../../page/playground/trainer.js";
 
 const sum = (values) => [...values].reduce((a, b) => a + b, 0);
 
@@ -184,6 +184,15 @@ function race(panels, n) {
       racer.asked.push(call);
       if (call === "hire") return;
       if (call === "begin") return { total: 100 };
+      if (call === "forces") {
+        if (racer.gone) throw new Error("the worker ended");
+        return {
+          step: 4,
+          at: [1, 2],
+          forces: { softmax: [given.point, given.own.length] },
+          sum: [0, 0],
+        };
+      }
       racer.steps.push(given.steps);
       if (racer.breaks === racer.steps.length) throw new Error("the loss is NaN at step 5");
       const info = {
@@ -251,6 +260,72 @@ test("what one network cannot go on with the others do", async () => {
     [0, 1, 0, 0],
   );
   assert.equal(kernel.status().done, true);
+});
+
+test("what pulls on a point is asked of its network", async () => {
+  const { kernel, hired, said } = race([{ loss: "softmax" }, { loss: "dda" }], 5);
+  await kernel.begin();
+  await kernel.advance();
+  const ask = async (panel) => {
+    await kernel.hear({ type: "ask", panel, point: 1, generation: 1 });
+    await kernel.turn;
+    return said.at(-1);
+  };
+  const about = { type: "forces", panel: 1, point: 1, generation: 1 };
+  const { blocks, ...first } = await ask(1);
+  assert.deepEqual(first, {
+    ...about,
+    step: 4,
+    at: [1, 2],
+    forces: { softmax: [1, 0] },
+    sum: [0, 0],
+  });
+  hired[1].gone = true;
+  assert.equal((await ask(1)).error, "the worker ended");
+  const before = said.length;
+  await ask(5); // there is none
+  assert.equal(said.length, before);
+});
+
+test("a force is minus N times the gradient of a loss", async () => {
+  class Tensor {
+    constructor(type, data, dims) {
+      Object.assign(this, { type, data, dims });
+    }
+  }
+  const fed = [];
+  const out = (data) => ({ data: Float32Array.from(data) });
+  const look = {
+    inputNames: ["x", "y", "knob/lam"],
+    run: async (feeds) => {
+      fed.push(feeds);
+      return {
+        embedding: out([1, 2, 3, 4, 5, 6, 0, 0]),
+        "pull/softmax": out([0, 0, 0.5, -1, 0, 0, 0, 0]),
+        "pull/center": out([0, 0, 0.25, 2, 0, 0, 0, 0]),
+      };
+    },
+  };
+  const digits = {
+      x: new Float32Array(4),
+      y: Uint8Array.of(0),
+      watched: new Float32Array(8),
+      labels: Uint8Array.of(3, 7),
+    },
+    recipe = { seed: 0, batch: 1, epochs: 1, watched: 4 };
+  const trainer = new Trainer(
+    { Tensor },
+    { look, digits, recipe, inputs: [], where: [], knobs: { lam: 0.5 }, counts: [1] },
+  );
+  trainer.own = [{ small: new Float32Array(4), label: 9 }];
+  assert.deepEqual(await trainer.forces(1), {
+    step: 0,
+    at: [3, 4],
+    forces: { softmax: [-1.5, 3], center: [-0.75, -6] },
+    sum: [-2.25, -3],
+  });
+  assert.deepEqual([...fed[0].y.data], [3n, 7n, 9n, -100n]);
+  assert.equal(fed[0]["knob/lam"].data[0], 0.5);
 });
 
 test("pause, a step, a restart with fewer networks", async () => {

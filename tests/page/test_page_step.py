@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fer_nb.backbones import Output
-from fer_nb.page import TracedStep, export_step, trace_step
+from fer_nb.page import TracedStep, export_step, trace_look, trace_step
 from fer_nb.papers import LOSSES, Recipe, build, wild_data
 from fer_nb.training import Batches, Objective, cosine, fit
 
@@ -137,12 +137,47 @@ def test_a_smaller_batch_is_filled_up(loss):
             ((made(x.double(), y), (x.double(), few)), (made(x[:25].double(), y[:25]), (x[:25].double(), y[:25])))]
     assert all(away(outs[0][name], outs[1][name]) < 1e-9 for name in outs[0] if name not in ("embedding", "logits"))
 
+@pytest.mark.parametrize("runs", [as_torch, pytest.param(as_engine, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("loss", mostly_slow(OURS))
+def test_a_look_says_what_pulls(loss, runs):
+    "Each loss alone, in evaluation; samples that do not count are not pulled, and nothing moves."
+    model, objective = build(small(loss))
+    x, y = (t[:40] for t in wild_data(small(loss))[:2])
+    y = torch.where(torch.arange(40) < 30, y, -100)
+    objective.train()((x, y), model.train()(x)) # centers go to where samples are
+    before = {n: t.clone() for n, t in objective.state_dict().items()}
+    look = trace_look(model, objective, x, y)
+    out = runs(look)({**look.start, "x": x, "y": y})
+    assert model.training and objective.training and look.given == ("x", "y")
+    output = model.eval()(x)
+    losses = objective.eval()((x, y), output)
+    pulls = {f"pull/{n}": torch.autograd.grad(v, output.embedding, retain_graph=True)[0] for n, v in losses.items()}
+    assert out.keys() == {"embedding", "logits", *pulls} and pulls
+    for name, t in {"embedding": output.embedding, "logits": output.logits, **pulls}.items(): assert away(out[name], t.detach()) < 1e-4
+    assert all((out[name][30:] == 0).all() and out[name][:30].any() for name in pulls)
+    assert all(t.equal(before[n]) for n, t in objective.state_dict().items())
+
+class Steady(nn.Module):
+    "A loss that does not depend on the embedding."
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(2.))
+    def forward(self, x, y): return self.w.square()
+
+def test_what_does_not_pull_is_zero():
+    model, x, y = parts(nn.ReLU())
+    look = trace_look(model, Objective(still=(Steady(), 1.)), x, y)
+    out = dict(zip(look.outputs, look.graph(*look.start.values(), x, y)))
+    assert (out["pull/still"] == 0).all() and out["pull/softmax"].any()
+
 @pytest.mark.parametrize("change, says", [
     (dict(x=3), "x: expected a tensor, got int"), (dict(y=torch.zeros(2, 2)), "y: expected"), (dict(clip=0), "clip: expected a finite number above 0, got 0"),
     (dict(model=len), "model: expected a torch.nn.Module, got"), (dict(objective=None), "objective: expected a torch.nn.Module, got")])
 def test_bad_input(change, says):
     model, x, y = parts()
-    with pytest.raises(ValueError, match=says): trace_step(**dict(model=model, objective=Objective(), x=x, y=y) | change)
+    traces = (trace_step,) if "clip" in change else (trace_step, trace_look)
+    for trace in traces:
+        with pytest.raises(ValueError, match=says): trace(**dict(model=model, objective=Objective(), x=x, y=y) | change)
 
 def test_a_file_needs_a_step_and_the_page_extra(monkeypatch):
     with pytest.raises(ValueError, match="step: expected what trace_step returns"): export_step(3)
