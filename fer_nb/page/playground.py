@@ -191,7 +191,7 @@ def _config(losses: Sequence[str]) -> dict[str, Any]:
     shared = {c["name"]: c["value"] for c in controls if c["scope"] == "shared"}
     first = [name for name in (*_own(losses), *_NAMES) if name in losses][:3]
     breaks = [b for b in _told()["breaks"] if b["settings"]["loss"] in losses]
-    return dict(live=True, restartable=True, film=False, controls=controls, palette=PALETTE,
+    return dict(live=True, restartable=True, controls=controls, palette=PALETTE,
                 surprises=breaks,
                 first=dict(values=shared, panels=[dict(loss=loss) for loss in first]))
 

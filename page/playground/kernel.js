@@ -1,6 +1,7 @@
 // The race's trainings, one worker each; to the theatre it is what a notebook's kernel is.
 import { joined, STEPS } from "./trainer.js";
 import { fromFiles } from "./files.js";
+import { movie } from "./movie.js";
 import { label, toCode, variantOf } from "./settings.js";
 
 const EVERY = 4; // steps between two frames
@@ -67,6 +68,7 @@ export class Kernel {
     else if (type === "stop") this.become({ running: false, stopped: true });
     else if (type === "restart") this.restart(message);
     else if (type === "ask") this.alone(() => this.answer(message));
+    else if (type === "film") this.film();
   }
   /** What pulls on a point, or why nobody knows. */
   async answer({ panel, point, generation }) {
@@ -74,6 +76,20 @@ export class Kernel {
       asked = this.racers[panel]?.ask("forces", { point, own: this.followed() });
     const found = await asked?.catch((error) => ({ error: error.message }));
     if (found) this.say({ ...about, ...found });
+  }
+  /** The race so far as a page of its own. */
+  async film() {
+    try {
+      const answer = await fetch("movie.html");
+      if (!answer.ok) throw new Error("movie.html is missing: was the whole folder copied?");
+      const all = this.frames.map((kept) =>
+        kept.map((f) => ({ info: f.info, block: this.whole(f, kept.at(-1)) })),
+      );
+      const page = await movie(await answer.text(), this.runs(), all);
+      this.say({ type: "film" }, [new TextEncoder().encode(page)]);
+    } catch (error) {
+      this.say({ type: "film", error: error.message });
+    }
   }
   /** The visitor's digits as a worker gets them. */
   followed() {

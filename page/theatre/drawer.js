@@ -7,7 +7,7 @@ export class Drawer {
   /** @param {import("./view.js").View} view */
   constructor(view) {
     this.view = view;
-    const { live, restartable, surprises, film: filmed = live } = view.store.config;
+    const { live, restartable, surprises } = view.store.config;
     this.reset = button("reset", "Reset", "All settings as they were at first", () => this.first());
     const broken = "A setting that does not work, and why: trains anew";
     this.surprise = button("surprise", "Surprise me: break it", broken, () => view.lesson.next());
@@ -24,7 +24,7 @@ export class Drawer {
       ...(restartable && surprises?.length ? [this.surprise] : []),
       ...(restartable ? [this.code] : []),
       this.png,
-      ...(filmed ? [this.film] : []),
+      ...(live ? [this.film] : []),
     ];
     this.el = h(
       "div",
@@ -71,8 +71,9 @@ export class Drawer {
     setText(this.said, "making the film …");
     this.view.ask("film");
   }
-  /** The kernel made it. @param {BlobPart} page */
-  takeFilm(page) {
+  /** The kernel made it, or says why not. @param {BlobPart} page @param {string} [error] */
+  takeFilm(page, error) {
+    if (error) return setText(this.said, error);
     if (this.said.textContent) setText(this.said, "the film is saved");
     download(new Blob([page], { type: "text/html" }), `${fileName(this.view.store.runs)}.html`);
   }

@@ -85,7 +85,8 @@ export class Line {
       { type } = message;
     store.unanswered = 0;
     if (type === "init") this.start(message, buffers);
-    else if (type === "film") for (const view of store.views) view.drawer.takeFilm(buffers[0]);
+    else if (type === "film")
+      for (const view of store.views) view.drawer.takeFilm(buffers[0], message.error);
     else if (type === "forces")
       for (const view of store.views) view.panels[message.panel]?.ask.take(message);
     else if (type === "goto") for (const view of store.views) view.go(message.frame);

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { digitsOf, toInput } from "../../page/playground/files.js";
 import { Kernel } from "../../page/playground/kernel.js";
+import { encodeRun, movie } from "../../page/playground/movie.js";
 import { batch, random, rate, shuffled, subset } from "../../page/playground/order.js";
+import { decodeRun } from "../../page/theatre/run.js";
 import { fromLink, label, toCode, toLink, variantOf } from "../../page/playground/settings.js";
 import { centered, small } from "../../page/playground/sketch.js";
 import { joined, quantised, recallOf, Trainer } from "../../page/playground/trainer.js";
@@ -285,6 +287,75 @@ test("what pulls on a point is asked of its network", async () => {
   const before = said.length;
   await ask(5); // there is none
   assert.equal(said.length, before);
+});
+
+test("a film holds the race", async () => {
+  const names = ["a", "</script>"],
+    labels = Uint8Array.of(0, 1),
+    images = Uint8Array.of(0, 255, 7, 9);
+  const told = {
+    runs: [
+      {
+        name: "one",
+        class_names: names,
+        k: 2,
+        counts: [5, 1],
+        minority: [1],
+        total: 9,
+        angular: true,
+        labels: 0,
+        images: { buffer: 1, h: 1, w: 2 },
+        domains: [0, 1],
+        domain_names: ["x", "y"],
+      },
+      { name: "two", class_names: names, k: 2, labels: 0, images: { same: 0 } },
+    ],
+    blocks: [labels, images],
+  };
+  const frame = (step, parts, floats, points, grad) => ({
+    info: { step, epoch: 1, scale: step, grad, losses: { total: step / 2 }, parts },
+    block: joined(Float32Array.from(floats), Int16Array.from(points)),
+  });
+  const ones = [
+    frame(1, [4, 4, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.5, NaN], [-32767, 32767, 5, 0], 1),
+  ];
+  ones.push(
+    frame(4, [4, 4, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 0.5, 1], [32767, -32767, 5, -1], NaN),
+  );
+  const page =
+    '<title>x</title><script type="application/json" id="fer-nb-data">{"old": 1}</script><p>';
+  const film = await movie(page, told, [ones, [frame(1, [0, 0, 0], [1, 1], [1, 2, 3, 4], 2)]]);
+  const [before, data, after] = film.split(
+    /<script type="application\/json" id="fer-nb-data">|<\/script>/,
+  );
+  assert.deepEqual([before, after], ["<title>x</title>", "<p>"]);
+  const [one, two] = await Promise.all(JSON.parse(data).runs.map(decodeRun));
+  assert.deepEqual(
+    [one.name, one.names, one.total, one.angular, [...one.domains]],
+    ["one", names, 9, true, [0, 1]],
+  );
+  assert.deepEqual([...one.minority, ...one.counts, ...one.images.data], [1, 5, 1, 0, 255, 7, 9]);
+  assert.deepEqual(
+    one.frames.map((f) => [...f.xy]),
+    [
+      [-32767, 32767, 5, 0],
+      [32767, -32767, 5, -1],
+    ],
+  );
+  assert.deepEqual(
+    one.frames.map((f) => [f.step, f.epoch, f.scale, f.losses.total, f.grad]),
+    [
+      [1, 1, 1, 0.5, 1],
+      [4, 1, 4, 2, null],
+    ],
+  );
+  assert.deepEqual(
+    [...one.frames[1].centers, ...one.frames[1].head, ...one.frames[1].bias],
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 11],
+  );
+  assert.ok(Number.isNaN(one.frames[0].recall[1]));
+  assert.deepEqual([two.frames[0].centers, [...two.images.data]], [null, [...images]]);
+  assert.deepEqual((await encodeRun(one)).frames, JSON.parse(data).runs[0].frames);
 });
 
 test("a force is minus N times the gradient of a loss", async () => {

@@ -187,6 +187,27 @@ def test_the_card_of_a_point_says_what_pulls_on_it(browser, address):
     assert "forces at step" in text and "center" in text
 
 
+def test_a_saved_movie_plays_anywhere(browser, address, tmp_path):
+    with opened(browser, address + "#loss=softmax,center") as page:
+        page.wait_for_function(MOVES)
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Settings").click()
+        with page.expect_download() as coming: page.get_by_role("button", name="Save movie").click()
+        page.get_by_text("the film is saved").wait_for()
+        frames = state(page, "store.runs.map(r => r.frames.map(f => [f.step, ...f.xy.slice(0, 20)]))")
+        coming.value.save_as(tmp_path/"film.html")
+        page.route("**/movie.html", lambda route: route.fulfill(status=404))
+        page.get_by_role("button", name="Save movie").click()
+        page.get_by_text("movie.html is missing").wait_for()
+    page = browser.new_page()
+    page.goto((tmp_path/"film.html").as_uri())
+    page.locator("#fer-nb-root[data-ready]").wait_for()
+    played = (tmp_path/"film.html").read_text().split('id="fer-nb-data">')[1].split("</script>")[0]
+    assert [r["steps"] for r in json.loads(played)["runs"]] == [[step for step, *_ in run] for run in frames]
+    assert page.evaluate("document.querySelector('#fer-nb-root').theatre.state().frames") == [len(run) for run in frames]
+    page.close()
+
+
 def test_the_code_is_the_recipe_s(browser, address):
     from fer_nb.papers import Recipe, label
     with opened(browser, address + "#loss=dda,separate&gamma=5&lam=0.9&scaling=code&seed=2&alpha=1") as page:
