@@ -18,7 +18,7 @@ pytest.importorskip("onnxscript")
 pytest.importorskip("playwright")
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
-STEPS, LOOKS = 100, 10 # golden steps, and every which one is compared
+STEPS, LOOKS = 50, 5 # golden steps, and every which one is compared
 KNOBS = dict(lam=1.3, gamma=3.1, alpha=.45, s=9.)
 TOGETHER = "() => document.querySelector('#playground').playground"
 MOVES = f"""() => {{ const p = ({TOGETHER})(); return p && p.store.runs.length && p.store.runs.every(r => r.frames.length > 1); }}"""
@@ -51,9 +51,11 @@ STEP = """async ([told, steps]) => {
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built(once): return once("playground", fill)
+
+def fill(folder):
     "A page with the papers' losses and one that nobody has seen; its golden steps beside it."
-    folder, steps, export = tmp_path_factory.mktemp("playground"), [], playground.export_step
+    steps, export = [], playground.export_step
     racers = {name: playground.library_racers()[name] for name in (*OURS, "dda-code")} | {"huber": playground.own_racer("huber", Huber())}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(playground, "export_step", lambda step: steps.append(step) or export(step))
@@ -61,10 +63,9 @@ def built(tmp_path_factory):
     shutil.copytree(ROOT/"page", folder/"src")
     (folder/"golden").mkdir()
     for name, step in zip(racers, steps): write_golden(folder/"golden"/name, step)
-    return folder
 
 def write_golden(path, step):
-    "States, batches and what comes out of them, of every tenth of a hundred steps; the last batch of an epoch is a small one."
+    "States, batches and what comes out of them, of every fifth of fifty steps; the last batch of an epoch is a small one."
     images, labels = load_digits()
     x, state, numbers = to_input(images, 14), dict(step.start), torch.Generator().manual_seed(0)
     knobs = [torch.tensor(KNOBS[name]) for name in step.knobs]
