@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pair import PROCESSES, Pair
 from warm_kernel import SLOW, Warm
@@ -42,6 +43,20 @@ def pytest_collectstart(): gc.disable()                      # what is imported 
 def pytest_collection_finish():
     gc.freeze()                                             # nor later
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory, worker_id):
+    "Folders that are filled once, by the process that comes first, however many ask: `once(name, fill)` gives the folder after `fill(folder)`."
+    base = tmp_path_factory.getbasetemp()
+    if worker_id != "master": base = base.parent
+    def folder(name, fill):
+        with FileLock(base/f"{name}.lock"):
+            if not (base/name).exists():
+                fill(base/f"{name}.soon")
+                os.rename(base/f"{name}.soon", base/name)
+        return base/name
+    return folder
 
 
 @pytest.fixture(scope="session")

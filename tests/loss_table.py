@@ -250,7 +250,7 @@ class Loss:
     turns: bool = False  # whether only directions count: gradients then go with 1 / length
     without: tuple[str, ...] = ()  # cases of which the reference knows nothing
     table: bool = False  # whether it may make a tensor (B, K)
-    compiler: str = "inductor"  # the back end people use; "aot_eager": the same graph without its C++, in a tenth of the time
+    compiler: str = "aot_eager"  # or "inductor", the back end people use: the same graph, and its C++, in ten times the time
     mean: bool = True  # whether it is a mean over samples, so that the losses of a batch's parts add up
     weight: float = 1.  # beside a softmax loss
 
@@ -262,13 +262,13 @@ angular = partial(turns, modes=("autograd",), table=True, without=("tied", "huge
 margin = partial(turns, value=large_margin_loss, reference=ref_margin, rule=rule_margin, shortest=1e-25)
 
 LOSSES = {
-    "center": Loss(CenterLoss, center_loss, ref_center, center_delta, rule_center, compiler="aot_eager", weight=.1),
-    "island": Loss(IslandLoss, island_loss, ref_island, island_delta, rule_island, without=("one_class",), compiler="aot_eager", weight=.01),
-    "dda": Loss(partial(DDALoss, lam=0., gamma=1., scaling="paper"), dda_loss, ref_dda, dda_delta, rule_dda, least=1e-15, table=True),
-    "dda-code": Loss(DDALoss, lambda x, y, c: .01 * center_loss(x, y, c) + 5 * dda_loss(x, y, c, "code"), mix_dda, dda_delta, rule_dda, least=1e-15, table=True, compiler="aot_eager", mean=False),
+    "center": Loss(CenterLoss, center_loss, ref_center, center_delta, rule_center, weight=.1),
+    "island": Loss(IslandLoss, island_loss, ref_island, island_delta, rule_island, without=("one_class",), weight=.01),
+    "dda": Loss(partial(DDALoss, lam=0., gamma=1., scaling="paper"), dda_loss, ref_dda, dda_delta, rule_dda, least=1e-15, table=True, compiler="inductor"),
+    "dda-code": Loss(DDALoss, lambda x, y, c: .01 * center_loss(x, y, c) + 5 * dda_loss(x, y, c, "code"), mix_dda, dda_delta, rule_dda, least=1e-15, table=True, mean=False),
     "separate": turns(SeparateLoss, lambda x, y, c: sum(separate_loss(x, y, c)), ref_separate, separate_delta, rule_separate, weight=.9),
     "margin": margin(LargeMarginLoss, modes=("running",)),
     "margin-batch": margin(partial(LargeMarginLoss, centers="batch"), used=batch_centroids, modes=("batch",)),
-    "angular": angular(Angular, angular_loss, ref_angular, compiler="aot_eager"),
-    "angular-monotone": angular(partial(Angular, monotone=True), partial(angular_loss, monotone=True), partial(ref_angular, monotone=True)),
+    "angular": angular(Angular, angular_loss, ref_angular),
+    "angular-monotone": angular(partial(Angular, monotone=True), partial(angular_loss, monotone=True), partial(ref_angular, monotone=True), compiler="inductor"),
 }

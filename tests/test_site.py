@@ -6,7 +6,6 @@ import re
 from itertools import product
 
 import pytest
-from filelock import FileLock
 
 pytest.importorskip('sphinx')
 import build_site
@@ -36,13 +35,7 @@ DARK = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] < 128"
 
 
 @pytest.fixture(scope='module')
-def site(tmp_path_factory, worker_id):
-    "The site, built once, by the process that comes first."
-    folder = tmp_path_factory.getbasetemp()
-    if worker_id != 'master': folder = folder.parent
-    with FileLock(folder/'site.lock'):
-        if not (folder/'site').exists(): build_site.build(folder/'site')
-    return folder/'site'
+def site(once): return once('site', build_site.build)
 
 
 def notebooks(folder='.'):

@@ -54,6 +54,8 @@ def serve(path):
     import importlib
     sys.modules[SLOW] = None
     for name in HEAVY: importlib.import_module(name)
+    import numba
+    numba.njit(lambda: 0)()                                 # with its first function numba learns all that it knows
     gc.freeze()
     signal.signal(signal.SIGCHLD, reap)
     line = socket.socket(socket.AF_UNIX)

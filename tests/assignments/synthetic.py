@@ -259,13 +259,13 @@ def photographs():
             "stretched": (f"{POLAR}[[1.2 * v for v in placed(m, a, mark)[0]], placed(m, a, mark)[1]]", "some inputs"), "no_table": (f"{POLAR}'matrix'", "")}),
     ]
 
+LIMITED = "def limited(nll, limit):"
 FACES = {
     "share": "share = gain(next(n for n in names if n.startswith('UDAT:')), 'mixed', DIRECTIONS[0])[0]",
     "clamp": "clamp = math.log(2) / math.tanh(.5)",
     "own_clamp": OWN + "alpha, percent = own_numbers(student, (4, 20), (5, 30))\nown_clamp = math.log(2) / math.tanh(alpha * percent / 200)",
     "limited": "def limited(nll, limit): return nll.clamp(max=limit).mean()",
 }
-LIMITED = "def limited(nll, limit):"
 def adaptation():
     return common(FACES, "clamp", "limited") + [
         Pupil("torch", answers={"clamp": "clamp = torch.tensor(2.).log() / torch.tensor(.5).tanh()", "limited": "limited = lambda nll, limit: torch.minimum(nll, torch.full_like(nll, limit)).mean()"}),

@@ -1,8 +1,7 @@
 "Runs of any dimension in the plane."
 import copy
-import os
-import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -44,26 +43,19 @@ def test_tsne_keeps_clusters_and_is_deterministic():
     apart = np.linalg.norm(a[y == 0].mean(0) - a[y == 1].mean(0))
     assert all(np.linalg.norm(a[y == k].mean(0) - b[y == k].mean(0)) < apart / 2 for k in (0, 1))   # the film does not flip
 
-UMAP = """
-from functools import partial
-import numpy as np
-import umap
-from fer_nb import embeddings as E
-umap.UMAP, umap.AlignedUMAP = partial(umap.UMAP, n_epochs=40), partial(umap.AlignedUMAP, n_epochs=20) # few points settle soon
-rng, y = np.random.default_rng(0), np.arange(12) % 3
-run = E.Run(y)
-for i in range(2): run.add(i, rng.normal(size=(12, 5)) + 20 * np.eye(5)[y], y, centers=20 * np.eye(5)[:3])
-one, two = E.project(run, "umap"), E.project(run, "aligned_umap")
-assert one.d == two.d == 2 and len(one) == len(two) == 2 and one.head == two.head == []
-assert E.separation(one.embedding(), y).min() > 2 and np.isfinite(two.embedding()).all() and two.centers[1].shape == (3, 2)
-"""
-
 @pytest.mark.slow
-def test_umap():
-    pytest.importorskip("umap")
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}   # on 12 points compiling takes longer than running
-    result = subprocess.run([sys.executable, "-W", "ignore", "-c", UMAP], env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+@pytest.mark.filterwarnings("ignore")
+def test_umap(monkeypatch):
+    monkeypatch.setattr(pytest.importorskip("numba").config, "DISABLE_JIT", 1)  # on 12 points compiling takes longer than running
+    umap = pytest.importorskip("umap")
+    monkeypatch.setattr(umap, "UMAP", partial(umap.UMAP, n_epochs=40))          # few points settle soon
+    monkeypatch.setattr(umap, "AlignedUMAP", partial(umap.AlignedUMAP, n_epochs=20))
+    rng, y = np.random.default_rng(0), np.arange(12) % 3
+    run = Run(y)
+    for i in range(2): run.add(i, rng.normal(size=(12, 5)) + 20 * np.eye(5)[y], y, centers=20 * np.eye(5)[:3])
+    one, two = E.project(run, "umap"), E.project(run, "aligned_umap")
+    assert one.d == two.d == 2 and len(one) == len(two) == 2 and one.head == two.head == []
+    assert E.separation(one.embedding(), y).min() > 2 and np.isfinite(two.embedding()).all() and two.centers[1].shape == (3, 2)
 
 def test_without_umap_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)

@@ -2,6 +2,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 
 from fer_nb.angular_softmax import angular_logits
 from fer_nb.files import data_file, read_csv
-from fer_nb.tables import paired
+from fer_nb.tables import finished, paired
 
 CELLS = json.loads((Path(__file__).parents[2]/'nbs/labs/margins.ipynb').read_text(encoding='utf-8'))['cells']
 SOURCES = [''.join(c['source']) for c in CELLS]
@@ -55,6 +56,16 @@ def test_answers_are_named_in_their_exercise_only():
     for name in EXERCISES.values():
         outside = [s for s, cell, tags in zip(SOURCES, CELLS, TAGS) if cell['cell_type'] == 'code' and not tags and re.search(rf'\b{name}\b', s)]
         assert len(outside) == 1, name
+
+def test_a_student_trains_one_seed_of_five():
+    "The rows that travel with the lab are those of its own recipes, by the names under which `compare` looks for them."
+    import margins_lab
+    given = next(s for s in SOURCES if 'recipes = [' in s).split('folder =')[0]
+    names = {}
+    exec(given, names)
+    assert names['recipes'] == margins_lab.RECIPES
+    rows = finished(margins_lab.RESULTS)
+    assert list(rows) == [f'{replace(r, seed=seed).key()} test' for seed in range(1, margins_lab.SEEDS) for r in margins_lab.RECIPES] and {r['seed'] for r in rows.values()} == {1, 2, 3, 4}
 
 def test_length_of_the_prose(): assert 600 < len(re.findall(r'\w+', re.sub(r'\$[^$]*\$', '', PROSE))) < 2700
 

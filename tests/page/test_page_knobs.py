@@ -14,7 +14,7 @@ from fer_nb.page import playground, trace_knobs, trace_step
 from fer_nb.page.playground import WATCHED, engine_files, library_racers, own_racer, page_facts, write_digits, write_starts
 from fer_nb.papers import Recipe, build, wild_data
 from fer_nb.training import Objective
-from page.test_page_step import Huber, away, mostly_slow
+from page.test_page_step import Huber, away, mostly_slow, taken
 
 X, Y = torch.randn(12, 1, 14, 14, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 10
 ODD, OTHER = dict(lam=.7, gamma=2.9, alpha=.6, s=7.7), dict(lam=.31, gamma=5.2, alpha=.9, s=20.)
@@ -34,7 +34,7 @@ def test_turned_it_is_the_step_of_another_recipe(name):
     step = trace_knobs(double(racer.make), knobs, X, Y)
     assert step.given == ("x", "y", "lr", "center_lr", *(f"knob/{k}" for k in racer.knobs))
     values = {k: OTHER[k] for k in racer.knobs}
-    fixed, turned = out(trace_step(*double(racer.make)(**values), X, Y)), out(step, *values.values())
+    fixed, turned = taken(*double(racer.make)(**values), X, Y), out(step, *values.values())
     assert turned.keys() == fixed.keys() and all(away(turned[n], fixed[n]) < 1e-9 for n in fixed)
     if values:
         still = out(step, *knobs.values())

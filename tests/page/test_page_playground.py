@@ -51,9 +51,11 @@ STEP = """async ([told, steps]) => {
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def built(once): return once("playground", fill)
+
+def fill(folder):
     "A page with the papers' losses and one that nobody has seen; its golden steps beside it."
-    folder, steps, export = tmp_path_factory.mktemp("playground"), [], playground.export_step
+    steps, export = [], playground.export_step
     racers = {name: playground.library_racers()[name] for name in (*OURS, "dda-code")} | {"huber": playground.own_racer("huber", Huber())}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(playground, "export_step", lambda step: steps.append(step) or export(step))
@@ -61,7 +63,6 @@ def built(tmp_path_factory):
     shutil.copytree(ROOT/"page", folder/"src")
     (folder/"golden").mkdir()
     for name, step in zip(racers, steps[::2]): write_golden(folder/"golden"/name, step)
-    return folder
 
 def write_golden(path, step):
     "States, batches and what comes out of them, of every tenth of a hundred steps; the last batch of an epoch is a small one."
