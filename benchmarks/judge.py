@@ -229,7 +229,7 @@ def section(title, text, judge, pictures, dosed, more=()):
              "Recall in % at 224 px, bias removed, and what else it is called most often:", "", *recall_rows(large, unbiased), "",
              "All confusions at 224 px in %, raw, four frontal domains:", "", *confusion_rows(large, lambda z: z), "",
              f"How far one action unit at full intensity moves each class's logit from the resting face, mean ± sd over {SITTERS} sitters; bold: what moves most, in brackets at ¼, ½ and ¾:",
-             "", *dose_rows({key: judge(images) for key, images in dosed.items()}), *more[1:]]
+             "", *dose_rows(dict(zip(dosed, np.split(judge(torch.cat([*dosed.values()])), len(dosed))))), *more[1:]]
     print("\n".join(lines))
     write_section(title, "\n".join(lines))
 
