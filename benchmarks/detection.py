@@ -2,10 +2,12 @@
 
     python benchmarks/detection.py                  # writes the section "Face detection" of RESULTS.md
     python benchmarks/detection.py --per-domain 12  # a quick look
+    python benchmarks/detection.py --before main    # and the section "Face detection, before and now": this version beside that of a revision, in one run
 
 Rendered faces know their true landmarks. A face is found if the five landmarks of a detection are off by less than 0.3 eye distances on average; any other detection is a false face.
 Times are medians of alternating runs on one thread, in units of one ResNet-18 forward pass over one 224-pixel picture of the same run."""
 import argparse
+import math
 import platform
 import statistics
 import tempfile
@@ -23,7 +25,7 @@ from torchvision.models import resnet18
 
 from fer_nb.faces import DOMAINS, FaceRenderer, sample_au, sample_identity
 from fer_nb.preprocessing import Detector, align, preprocess, read_image, rescale
-from results import write_section
+from results import machine, package_before, write_section
 
 LAB, SIZES = ("lab_color", "video_gray", "studio_gray", "blue_screen"), (160, 192, 224)
 
@@ -69,12 +71,50 @@ def median_ms(jobs, rounds):
     return {name: statistics.median(t) for name, t in times.items()}
 
 
+def beside(revision, per_domain, rounds=3):
+    """One table: recall, false faces, landmark error and processor time of the detector as it was at a revision, of today's, and of today's search for the main face.
+
+    Rendered faces at 224 px and enlarged to a megapixel, with their true landmarks; times are sums over all pictures of the least of some rounds, each picture by all in turns."""
+    package_before(revision)
+    from fer_before.preprocessing import Detector as Before
+    before, now = Before(), Detector()
+    ways = {f"before ({revision})": before, "now": now, "now, `main=True`": lambda images: now(images, main=True)}
+    lines = ["| side, px | detector | faces found | false faces | landmark error, % of the eye distance (90th percentile) | ms of one core per picture | times as fast |", "|---|---|---|---|---|---|---|"]
+    for side, count in ((224, per_domain), (1000, max(1, per_domain // 4))):
+        sets = [rendered(domain, range(9000, 9000 + count), min(side, 500)) for domain in DOMAINS]
+        images, truth = torch.cat([rescale(images, side) for images, _ in sets]), torch.cat([true * (side / min(side, 500)) for _, true in sets])
+        grades, least = {}, {name: [math.inf] * len(images) for name in ways}
+        for name, way in ways.items(): grades[name] = grade(lambda images: [way(image) for image in images], images, truth)
+        for _ in range(rounds):
+            for n, image in enumerate(images):
+                for name, way in ways.items():
+                    start = time.process_time()
+                    way(image)
+                    least[name][n] = min(least[name][n], time.process_time() - start)
+        base = sum(least[next(iter(ways))])
+        for name, (found, false, errors) in grades.items():
+            spent, errors = sum(least[name]), sorted(errors)
+            lines.append(f"| {side} | {name} | {found} of {len(images)} | {false} | {100 * statistics.mean(errors):.2f} ({100 * errors[int(.9 * len(errors))]:.2f}) | {1000 * spent / len(images):.1f} | {base / spent:.1f} |")
+            print(lines[-1], flush=True)
+    faces, others = photographs()
+    lfw = torch.from_numpy(np.load(Path(skimage.__file__).parent/"data"/"lfw_subset.npy")).float()[:, None]
+    small = list(F.pad(rescale(lfw, 100).clamp(0, 1), (25,) * 4, mode="replicate"))
+    lines += ["", "| detector | three photographs with a face: found | lfw_subset: of 100 faces, false in 100 others | false in the other pictures |", "|---|---|---|---|"]
+    for name, way in ways.items():
+        hits = [bool(way(picture)) for picture in small]
+        lines.append(f"| {name} | {sum(len(way(photo)) == 1 for photo in faces.values())} | {sum(hits[:100])}, {sum(hits[100:])} | {sum(len(way(photo)) for photo in others)} in {len(others)} |")
+    print("\n".join(lines))
+    write_section("Face detection, before and now", f"{machine()}; one thread. `python benchmarks/detection.py --before {revision} --per-domain {per_domain}`\n\n" + "\n".join(lines))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-domain", type=int, default=60, help="rendered faces per domain")
+    parser.add_argument("--before", metavar="REVISION", help="compare with the version of a revision instead")
     parser.add_argument("--rounds", type=int, default=15, help="timed runs of each job")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.before: return beside(args.before, args.per_domain)
     detector, rows, lab = Detector(), [], [0, 0]
     for domain in DOMAINS:
         found, false, errors, count = 0, 0, [], 0

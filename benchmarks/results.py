@@ -1,5 +1,5 @@
 "What the benchmarks share: contestants measured in processes of their own, the machine's name, and RESULTS.md, written section by section."
-import argparse, json, os, platform, re, subprocess, sys, time
+import argparse, atexit, io, json, os, platform, re, subprocess, sys, tarfile, tempfile, time
 from pathlib import Path
 
 
@@ -57,6 +57,19 @@ def contest(title, description, names, one, report, rounds=2):
     lines = report(best, args.device) + ["", *(f"Missing: {name} ({why})." for name, why in missing.items())]
     write_section(title, "\n".join(lines))
     print("\n".join(lines))
+
+
+def package_before(revision, name="fer_before"):
+    """The package as it was at a revision, importable as `name` beside the one of today; a folder that goes when the program ends.
+
+    Files of data_samples are today's."""
+    home = tempfile.TemporaryDirectory()
+    archive = subprocess.run(["git", "archive", revision, "fer_nb"], cwd=Path(__file__).parent.parent, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files: files.extractall(home.name, filter="data")
+    (Path(home.name)/"fer_nb").rename(Path(home.name)/name)
+    for path in Path(home.name, name).rglob("*.py"): path.write_text(re.sub(r"from fer_nb([. ])", rf"from {name}\1", path.read_text(encoding="utf-8")), encoding="utf-8")
+    atexit.register(home.cleanup)
+    sys.path.insert(0, home.name)
 
 
 def write_section(title, body, path=Path(__file__).with_name("RESULTS.md")):

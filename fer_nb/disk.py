@@ -64,7 +64,7 @@ def _preprocess_parser(verbs: Any) -> None:
             ("margin", float, "added on every side, as a fraction of the face; default: 0.1"),
             ("landmarks", int, "align by 5 or 68 landmarks; 0: crop the box; default: 5"),
             ("min-size", int, "side of the smallest face sought, in pixels; default: 40"),
-            ("longest", int, "larger photographs are shrunk to so many pixels before the search; "
+            ("longest", int, "larger photographs are shrunk to so many pixels first; "
              "more finds smaller faces and takes longer; default: 1024"),
             ("workers", int, "processes; default: one per core")):
         v.add_argument(f"--{name}", type=kind, help=about)

@@ -16,7 +16,7 @@ from fer_nb.angular_softmax import AngularSoftmax, udat_as
 from fer_nb.backbones import AlexNet, LabCNN, LeNetsPP, Output, ResNet18, VGG16FC, VGG19Taps
 from fer_nb.centers import CenterLoss, IslandLoss
 from fer_nb.dda import DDALoss
-from fer_nb.faces import AU_NAMES, DOMAINS, render, sample_identity
+from fer_nb.faces import AU_NAMES, DOMAINS, FaceRenderer, render, sample_identity
 from fer_nb.grl import DomainAdversarial, DomainClassifier, GradientReversal, doctor, moments
 from fer_nb.large_margin import EMOTIONET_AUS, LargeMarginLoss, PseudoEmotions, SemiSupervised
 from fer_nb.preprocessing import align, detect, normalize, rescale, to_gray
@@ -263,6 +263,18 @@ def test_renderer(sim, domain):
     assert (held(picture.detach()) - render(au, who, domain, 16)).abs().max() < 1e-3
     picture.sum().backward()
     assert there.grad.device.type == "sim" and held(there.grad).isfinite().all()
+
+def test_a_second_picture_carries_nothing_to_the_device(sim):
+    "Constants are there already. It waits only where the number of pixels with skin, cloth, hair … must be known, and once for the camera."
+    au, who, how = torch.rand(2, len(AU_NAMES)).to("sim"), sample_identity(range(2)).to("sim"), DOMAINS["wild_gray"].sample(range(2)).to("sim")
+    renderer = FaceRenderer().to("sim")
+    with torch.no_grad(): renderer(au, who, how, 16)
+    sim.reset()
+    with torch.no_grad(): renderer(au, who, how, 32)
+    assert not sim.uploads and not sim.wide, sim.uploads
+    asked = Counter()
+    for line, n in sim.waits.items(): asked[line.split()[0]] += n
+    assert asked == {"aten.nonzero.default": 7, "aten.repeat_interleave.Tensor": 1, "aten._to_copy.default": 1}, sim.waits
 
 def test_preprocessing(sim):
     image, points = (torch.rand(3, 90, 90) * 255).to(torch.uint8), torch.tensor([[30., 40], [60, 40], [45, 55], [34, 70], [56, 70]])

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..checks import whole
 from .raster import GBuffer, flow_gradient
 from .scenes import Scene
-from .surface import _at_pixels, _blend
+from .surface import _at_pixels, _blend, _constant
 
 # %% ../../nbs/01_faces/07_camera.ipynb #c3c4930a
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def _exposed(color: Tensor, g: GBuffer, exposure: Tensor) -> Tensor: # (3, P)
     "Light as the meter sets it, in the units of the film."
     face, (x, y, z) = g.index[:, 0], g.position.unbind(1)
     metered = ((x.abs() < .5) & (y > 6.3) & (y < 7.7) & (z > .9)).to(color.dtype)
-    luminance = color @ color.new_tensor([.2126, .7152, .0722])
+    luminance = color @ _constant(color, (.2126, .7152, .0722))
     def total(t): return color.new_zeros(len(exposure)).index_add(0, face, t)
     mean = (total(luminance * metered) + 1e-4) / (total(metered) + 1e-3)
     return color.T * _at_pixels((exposure * (_CAMERA.gray / mean) ** _CAMERA.follow)[:, None], face)
@@ -108,7 +108,7 @@ def _toned(picture: Tensor, scene: Scene, gray: Tensor) -> Tensor: # 0 … 1
     picture = tinted ** _four(scene.gamma, picture)
     picture = (picture - .5) * _four(scene.contrast, picture) + .5
     picture = picture + _four(scene.brightness, picture)
-    weights = picture.new_tensor([.299, .587, .114])[:, None, None]
+    weights = _constant(picture, (.299, .587, .114))[:, None, None]
     return _blend(picture, (picture * weights).sum(1, keepdim=True), gray).clamp(0, 1)
 
 # %% ../../nbs/01_faces/07_camera.ipynb #9a46fac3
@@ -125,10 +125,11 @@ def photograph(
     film = _film(_exposed(color, g, scene.exposure.to(dtype)))
     picture = flow_gradient(_before_wall(film, g, scene.background.to(dtype)), g)
     native = scene.native.to(dtype).clamp(max=size)
-    rows, gray = int(native.max()), _four(scene.gray, picture)
+    coarsest, finest = torch.stack(native.detach().aminmax()).tolist() # one wait for the device
+    rows, gray = int(finest), _four(scene.gray, picture)
     P = _sensor(g.size, native, scene.blur.to(dtype) * (g.size / 64), rows)[:, None]
     picture = _noisy(P @ picture @ P.transpose(2, 3), scene, gray)
-    if bool((native < size).any()):
+    if coarsest < size:
         U = _enlarge(native, size, rows)[:, None]
         picture = U @ picture @ U.transpose(2, 3)
     return _toned(picture, scene, gray)

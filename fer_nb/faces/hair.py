@@ -107,7 +107,7 @@ def _curtain(s: _Styles, head: Head, angle: Tensor, lumps: Tensor) -> Tensor: # 
     "How far a curtain of hair stands off neck and ears."
     x, y, z = head.vertices.unbind(1)
     out = torch.stack([x, z - _SHELL.hang_axis])
-    outward = (head.base_normals[:, [0, 2]].T * _unit(out)).sum(0)
+    outward = (head.base_normals[:, ::2].T * _unit(out)).sum(0)
     narrow = 1 - .16 * smoothstep(*_SHELL.nape, y) * (s.bottom > 6) # a bob turns in
     hang = (s.radius * narrow + .02 * lumps * s.curl - out.norm(dim=0)) / outward.clamp(min=.4)
     hanging = s.long * smoothstep(*_SHELL.curtain, y) * smoothstep(*_SHELL.ears, angle.abs())

@@ -20,9 +20,9 @@ from .head import AU_NAMES, check_au, smoothstep
 from .people import Identity
 from .raster import GBuffer, rotation
 from .scenes import Scene
-from fer_nb.faces.surface import (Lamps, Pixels, _AREAS, _BROW, _FACE, _at_pixels, _blend,
-    _brow_sheet, _dot, _face_sheets, _faces_at, _folded_sheets, _lamps, _look_up, _noise_at, _tone,
-    _unit)
+from .surface import (Lamps, Pixels, _AREAS, _BROW, _FACE, _at_pixels, _blend,
+    _brow_sheet, _constant, _dot, _face_sheets, _faces_at, _folded_sheets, _lamps, _look_up,
+    _noise_at, _tone, _unit)
 
 # %% ../../nbs/01_faces/06_skin.ipynb #918dc5e1
 _SKIN_TONES = ((.90, .62, .49), (.75, .46, .33), (.55, .305, .195), (.33, .172, .102),
@@ -32,7 +32,7 @@ def _skin_color(melanin: Tensor) -> Tensor: # (B,) -> (B, 3)
     "Skin between six tones, linearly."
     place = melanin.clamp(0, 1)[:, None] * (len(_SKIN_TONES) - 1)
     tones = torch.arange(len(_SKIN_TONES), device=melanin.device)
-    return (1 - (place - tones).abs()).clamp(min=0) @ melanin.new_tensor(_SKIN_TONES)
+    return (1 - (place - tones).abs()).clamp(min=0) @ _constant(melanin, _SKIN_TONES)
 
 # %% ../../nbs/01_faces/06_skin.ipynb #0809c537
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _teeth(p: Pixels, ajar: Tensor) -> tuple[Tensor, Tensor]: # (3, N), open (N,
 # %% ../../nbs/01_faces/06_skin.ipynb #bf8f881a
 def _wet(p: Pixels, mirror: Tensor, au: Tensor, identity: Identity) -> tuple[Tensor, ...]:
     "Eyes, teeth and tongue: albedo (3, N), shine (N,), open (N,)."
-    opened = au.mean(1) @ au.new_tensor([_AJAR.get(name, 0.) for name in AU_NAMES])
+    opened = au.mean(1) @ _constant(au, tuple(_AJAR.get(name, 0.) for name in AU_NAMES))
     a5, a43, a7 = (au[..., AU_NAMES.index(name)] for name in _LID)
     lid = .068 + _LID["AU5"] * a5 + _LID["AU43"] * a43 + _LID["AU7"] * a7 # (B, 2) both sides
     left_lid, right_lid, ajar, *iris = _at_pixels(
@@ -340,7 +340,7 @@ def _cloth_light(p: Pixels, scene: Scene, lamps: Tensor) -> Tensor: # (3, N)
 def _lamp_table(scene: Scene) -> Tensor: # (B, 18), see Lamps
     "Directions and strengths of all lamps, and the head's axes."
     lamp = F.normalize(scene.light, dim=1)
-    half = F.normalize(lamp + lamp.new_tensor([0, 0, 1]), dim=1)
+    half = F.normalize(lamp + _constant(lamp, (0., 0., 1.)), dim=1)
     strengths = torch.stack([scene.key, scene.ambient, scene.fill], 1)
     return torch.cat([lamp, half, strengths, rotation(scene.pose).transpose(1, 2).flatten(1)], 1)
 

@@ -206,6 +206,17 @@ def _face_sheets(device: torch.device | str) -> tuple[Tensor, Tensor]:
     areas = np.stack([*(_spots(ax, y, name) for name in _SPOTS), *_beards(ax, y)])
     return _clean(wrinkles, device), _clean(areas[None], device)
 
+# %% ../../nbs/01_faces/04_surface.ipynb #5b20e4a2
+@cache
+def _kept(numbers: tuple, dtype: torch.dtype, device: torch.device) -> Tensor:
+    "A table of numbers on a device, made once; fit for training even if first needed without."
+    with torch.inference_mode(False): return torch.tensor(numbers, dtype=dtype, device=device)
+
+def _constant(like: Tensor, numbers: tuple) -> Tensor:
+    "A table of numbers in the precision and on the device of `like`; a row is a tuple, too."
+    return _kept(numbers, like.dtype, like.device)
+
+
 # %% ../../nbs/01_faces/04_surface.ipynb #26183cfc
 _FOLDS = { # which muscles fold the skin where, and how strongly
     "forehead": dict(AU1=.35, AU2=.9), "inner forehead": dict(AU1=1., AU2=.25, AU4=.15),
@@ -220,8 +231,8 @@ _DEEPEST = 1.3 # no fold is stronger
 
 def _fold_strength(au: Tensor, identity: Identity) -> Tensor: # (B, 2, 9)
     "How strongly each family is folded on both sides: by the muscles, and by the years."
-    folds = au.new_tensor([[_FOLDS[w].get(a, 0.) for w in _WRINKLES] for a in AU_NAMES])
-    old = identity.age[:, None] ** 1.5 * au.new_tensor(_LINES_OF_AGE)
+    folds = _constant(au, tuple(tuple(_FOLDS[w].get(a, 0.) for w in _WRINKLES) for a in AU_NAMES))
+    old = identity.age[:, None] ** 1.5 * _constant(au, _LINES_OF_AGE)
     more = (.75 + .5 * identity.age)[:, None, None] # old skin folds more easily
     strength = ((au @ folds) * more + old[:, None]) * identity.wrinkles[:, None, None]
     return _DEEPEST * torch.tanh(strength / _DEEPEST)
@@ -293,7 +304,7 @@ def _blend(a: Tensor, b: Tensor, t: Tensor | float) -> Tensor:
 
 def _tone(like: Tensor, *rgb: float) -> Tensor: # (3, 1)
     "A color for all pixels."
-    return like.new_tensor(rgb)[:, None]
+    return _constant(like, rgb)[:, None]
 
 def _wrapped(x: Tensor) -> Tensor: # -1 .. 1
     "The place on a sheet that repeats after 1."

@@ -102,6 +102,8 @@ def _way_back(
     return torch.tensor(back, dtype=torch.float64), scale
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #d53037e6
+_CORNERS = torch.tensor([[0., 0.], [0., 1.], [1., 0.], [1., 1.]]) # of a square
+
 def _part_seen(
     image: torch.Tensor, # (C, H, W)
     back: torch.Tensor, # (2, 3), from output to picture
@@ -109,25 +111,36 @@ def _part_seen(
     block: int, # side of the squares of pixels that become one
 ) -> tuple[torch.Tensor | None, list[int]]: # (C, h, w) floating-point, or None; its left and top
     "The part of a picture that an output shows."
-    reach = transform(back, size * torch.tensor([[0., 0.], [0., 1.], [1., 0.], [1., 1.]]))
+    reach = transform(back, size * _CORNERS)
     height, width = image.shape[-2:]
     left, top = (max(0, math.floor(v) - 2 * block) for v in reach.amin(0).tolist())
-    right, bottom = (min(most, math.ceil(v) + 2 * block)
-                     for v, most in zip(reach.amax(0).tolist(), (width, height)))
+    ends = (math.ceil(v) + 2 * block for v in reach.amax(0).tolist())
+    right, bottom = (min(most, end + (first - end) % block) # whole squares, where there are any
+                     for end, most, first in zip(ends, (width, height), (left, top)))
     if left >= right or top >= bottom: return None, [left, top]
     part = image[:, top:bottom, left:right]
     part = part.to(torch.promote_types(part.dtype, torch.float32))
+    if block == 1: return part, [left, top]
     rest = (0, -part.shape[2] % block, 0, -part.shape[1] % block)
-    return F.avg_pool2d(F.pad(part, rest, mode="replicate"), block), [left, top]
+    if any(rest): part = F.pad(part, rest, mode="replicate") # at the picture's edge
+    return F.avg_pool2d(part, block), [left, top]
+
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #09271250
 def _looks(
+    back: torch.Tensor, # (2, 3), from output to picture
     size: int, # side of the output, in pixels
     count: int, # looks per pixel along a side: one, or two where the picture shrinks
-) -> torch.Tensor: # ((size · count)², 2) float64, by rows
-    "Where in the output one looks."
+) -> torch.Tensor: # (size · count, size · count, 2) float64
+    "Where in the picture one looks."
     at = (torch.arange(size * count, dtype=torch.float64) + .5) / count
-    return torch.stack(torch.meshgrid(at, at, indexing="xy"), dim=-1).flatten(0, 1)
+    across, down = at[:, None] * back[:, 0], at[:, None] * back[:, 1] + back[:, 2]
+    return down[:, None] + across
+
+def _within(where: torch.Tensor, image: torch.Tensor) -> torch.Tensor: # (…,)
+    "Which places (…, 2) lie in the picture."
+    return ((where >= 0) & (where <= torch.tensor(image.shape[:0:-1]))).all(-1)
+
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #3ec0afb7
 def warp(
@@ -145,15 +158,18 @@ def warp(
     block, looks = max(1, int(1 / scale + 1e-3)), 1 if scale >= 1 else 2
     part, corner = _part_seen(image, back, size, block)
     if part is None: return image.new_zeros(image.shape[0], size, size)
-    where = transform(back, _looks(size, looks)).view(1, size * looks, size * looks, 2)
-    inside = ((where >= 0) & (where <= torch.tensor(image.shape[:0:-1]))).all(-1)
     # -1 … 1, as grid_sample counts
-    where = (where - torch.tensor(corner)) * 2 / (block * torch.tensor(part.shape[:0:-1])) - 1
-    out = F.grid_sample(part[None], where.to(part), mode="bilinear", padding_mode="border",
-                        align_corners=False) * inside.to(part)
-    out = F.avg_pool2d(out, looks)[0]
+    unit = 2 / (block * torch.tensor(part.shape[:0:-1], dtype=torch.float64))
+    there = back * unit[:, None]
+    there[:, 2] -= torch.tensor(corner) * unit + 1
+    out = F.grid_sample(part[None], _looks(there, size, looks).to(part)[None], mode="bilinear",
+                        padding_mode="border", align_corners=False)[0]
+    if not _within(transform(back, size * _CORNERS), image).all():
+        out = out * _within(_looks(back, size, looks), image).to(out)
+    if looks > 1: out = F.avg_pool2d(out, looks)
     if image.dtype == torch.uint8: return out.round().clamp(0, 255).to(torch.uint8)
     return out.to(image.dtype)
+
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #f318dc69
 def five_points(

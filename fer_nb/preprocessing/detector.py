@@ -90,7 +90,8 @@ class _Networks(nn.Module):
         self.propose, self.refine = _proposal_net(), _refinement_net()
         self.finish = _output_net()
         self.load_state_dict(load_file(data_file("mtcnn.safetensors")))
-        self.requires_grad_(False).eval()
+        # channels last: pooling is vectorized over them
+        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
     def extra_repr(self) -> str: return f"min_size={self.min_size}, thresholds={self.thresholds}"
 
@@ -102,41 +103,96 @@ class _FirstLook(_Networks):
     def pyramid(self,
         height: int, # of the picture
         width: int,
+        smallest: int | None = None, # face sought, in pixels; None: `min_size`
     ) -> list[tuple[int, int]]: # height and width of each level, the largest first
         """The sizes at which the picture is looked at.
 
         In the first, the smallest face sought is 12 pixels large; in the last, the picture is."""
-        scale, sizes = 12 / min(self.min_size, height, width), []
+        scale, sizes = 12 / min(smallest or self.min_size, height, width), []
         while min(height, width) * scale >= 12 - 1e-6:
             sizes.append((max(12, round(height * scale)), max(12, round(width * scale))))
             scale *= self.factor
         return sizes
+
+# %% ../../nbs/03_preprocessing/01_detector.ipynb #4a10c3d2
+@lru_cache(maxsize=16)
+def _windows(
+    height: int, # of the picture
+    width: int,
+    sizes: tuple[tuple[int, int], ...], # height and width of each level
+    device: torch.device,
+) -> tuple[torch.Tensor, torch.Tensor]: # boxes (N, 4) in the picture, which level (N,)
+    "What the outputs of the first network see, level by level and row by row."
+    boxes, levels = [], []
+    for n, (h, w) in enumerate(sizes):
+        at = (2 * torch.arange((side - 9) // 2) for side in (w, h))
+        corner = torch.stack(torch.meshgrid(*at, indexing="xy"), dim=-1).flatten(0, 1)
+        stretch = torch.tensor([width / w, height / h]).repeat(2)
+        boxes.append(torch.cat([corner, corner + 12], 1) * stretch)
+        levels.append(torch.full((len(corner),), n))
+    return torch.cat(boxes).to(device), torch.cat(levels).to(device)
+
+
+# %% ../../nbs/03_preprocessing/01_detector.ipynb #4a10c3d5
+def _thinned(
+    box: torch.Tensor, # (N, 4)
+    score: torch.Tensor, # (N,)
+    group: torch.Tensor, # (N,) members of a group stand side by side
+    overlap: float, # IoU above which two boxes are one face
+) -> torch.Tensor: # (M,) which ones stay
+    "Non-maximum suppression within each group."
+    from torchvision.ops import nms
+    sizes = group.unique_consecutive(return_counts=True)[1].tolist()
+    kept, start = [group[:0]], 0
+    for some, sure in zip(box.split(sizes), score.split(sizes)):
+        kept.append(start + nms(some, sure, overlap))
+        start += len(some)
+    return torch.cat(kept)
+
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #503ccaca
 class _Proposals(_FirstLook):
     "The windows that the first network lets through."
     def proposals(self,
         x: torch.Tensor, # pictures (B, 3, H, W), values -1 … 1
+        smallest: int | None = None, # face sought, in pixels; None: `min_size`
     ) -> tuple[torch.Tensor, torch.Tensor]: # which picture (N,), boxes (N, 4)
-        "One output of the first network sees 12 × 12 pixels and lies 2 pixels beside the next."
-        from torchvision.ops import batched_nms
-        (height, width), found = x.shape[-2:], []
-        for h, w in self.pyramid(height, width):
-            out = self.propose(F.interpolate(x, size=(h, w), mode="area"))
-            face = out[:, :2].softmax(1)[:, 1]
-            picture, row, column = (face > self.thresholds[0]).nonzero(as_tuple=True)
-            corner = 2 * torch.stack([column, row], dim=1)
-            stretch = x.new_tensor([width / w, height / h]).repeat(2)
-            box, score = torch.cat([corner, corner + 12], 1) * stretch, face[picture, row, column]
-            offset = out[:, 2:].movedim(1, -1)[picture, row, column]
-            kept = batched_nms(box, score, picture, .5)
-            found.append([t[kept] for t in (picture, score, box, offset)])
-        picture, score, box, offset = (torch.cat(t) for t in zip(*found))
-        kept = batched_nms(box, score, picture, .7)
+        "All levels are judged one by one and sieved at once."
+        sizes = tuple(self.pyramid(*x.shape[-2:], smallest))
+        looks = (self.propose(F.interpolate(x, size=size, mode="area")) for size in sizes)
+        out = torch.cat([look.movedim(1, -1).flatten(1, 2) for look in looks], 1)
+        face = out[..., :2].softmax(-1)[..., 1]
+        picture, place = (face > self.thresholds[0]).nonzero(as_tuple=True)
+        box, level = (t[place] for t in _windows(*x.shape[-2:], sizes, x.device))
+        score, offset = face[picture, place], out[picture, place, 2:]
+        kept = _thinned(box, score, picture * len(sizes) + level, .5)
+        picture, score, box, offset = (t[kept] for t in (picture, score, box, offset))
+        kept = _thinned(box, score, picture, .7)
         return picture[kept], _moved(box, offset)[kept]
 
+
+# %% ../../nbs/03_preprocessing/01_detector.ipynb #4a10c3d7
+class _Cuts(_Proposals):
+    "What the second and the third network see."
+    def cut(self,
+        side: int, # of what is cut out
+        x: torch.Tensor, # pictures (B, 3, H, W)
+        picture: torch.Tensor, # which picture (N,)
+        box: torch.Tensor, # squares (N, 4)
+    ) -> torch.Tensor: # (N, 3, side, side)
+        "Squares as a network sees them."
+        from torchvision.ops import roi_align
+        region = torch.cat([picture[:, None].to(box), box], 1)
+        large = box[:, 2] - box[:, 0] > 8 * side
+        seen = x.new_empty(len(box), x.shape[1], side, side)
+        for part, looks in ((large, 8), (~large, -1)): # -1: as many as it is larger
+            if part.any():
+                seen[part] = roi_align(x, region[part], side, sampling_ratio=looks, aligned=True)
+        return seen
+
+
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #014c93bb
-class _CloserLook(_Proposals):
+class _CloserLook(_Cuts):
     "What the second and the third network do with windows."
     def look(self,
         net: nn.Module, # the network
@@ -148,9 +204,8 @@ class _CloserLook(_Proposals):
         box: torch.Tensor, # boxes (N, 4)
     ) -> tuple[torch.Tensor, ...]: # which picture (M,), boxes, scores, landmarks (M, 5 or 0, 2)
         "Boxes cut out as squares, judged, moved, and thinned out."
-        from torchvision.ops import batched_nms, roi_align
         box = _squared(box)
-        out = net(roi_align(x, torch.cat([picture[:, None].to(box), box], 1), side, aligned=True))
+        out = net(self.cut(side, x, picture, box))
         score = out[:, :2].softmax(1)[:, 1]
         sure = score > threshold
         picture, box, score, out = picture[sure], box[sure], score[sure], out[sure]
@@ -158,7 +213,7 @@ class _CloserLook(_Proposals):
         points = out[:, 6:].unflatten(1, (2, (out.shape[1] - 6) // 2)).mT
         points = points * (box[:, 2:] - box[:, :2])[:, None] + box[:, None, :2]
         box = _moved(box, out[:, 2:6])
-        kept = batched_nms(box, score, picture, overlap)
+        kept = _thinned(box, score, picture, overlap)
         return picture[kept], box[kept], score[kept], points[kept]
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #8a306c7a
@@ -166,17 +221,18 @@ class _Prepared(_CloserLook):
     "Pictures as the networks expect them."
     def prepare(self,
         images: torch.Tensor, # (B, 1 or 3, H, W)
+        longest: int | None = None, # side, in pixels; None: the detector's
     ) -> torch.Tensor: # (B, 3, h, w), values -1 … 1, no side longer than `longest`
         "What the networks expect."
         from torchvision.transforms.v2 import functional as TF
         height, width = images.shape[-2:]
-        shrink = self.longest / max(height, width)
+        shrink = (longest or self.longest) / max(height, width)
         if shrink < 1:
             small = [max(1, round(height * shrink)), max(1, round(width * shrink))]
             images = TF.resize(images, small, antialias=True)
         x = images.to(next(self.parameters()))
-        values = x if images.dtype == torch.uint8 else 255 * x
-        return (values - 127.5).div(128).expand(-1, 3, -1, -1)
+        x = x - 127.5 if images.dtype == torch.uint8 else 255 * x - 127.5
+        return x.div_(128).expand(-1, 3, -1, -1)
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #c9564d5e
 def _check_batch(images: torch.Tensor) -> None:
@@ -190,37 +246,69 @@ def _by_sureness(face: Detection) -> tuple:
     "The order of faces: those beyond doubt first, and the larger before the smaller."
     return face.score < Detector.sure, -face.area, -face.score
 
-# %% ../../nbs/03_preprocessing/01_detector.ipynb #05786903
-class Detector(_Prepared):
-    """MTCNN: three networks, each with a closer look at what the one before let through.
-
-    Deterministic; runs where its parameters are. Pictures whose longer side exceeds `longest` are
-    shrunk to it first, so `min_size` counts in the shrunk picture.
-    Args:
-        min_size: side of the smallest face sought, in pixels
-        thresholds: score that each of the three networks asks for, 0 … 1
-        longest: side of what is looked at, in pixels; more finds smaller faces and takes longer
-    Source: Zhang, Zhang, Li, Qiao 2016, "Joint face detection and alignment using multitask
-        cascaded convolutional networks" """
+# %% ../../nbs/03_preprocessing/01_detector.ipynb #4a10c3da
+class _Search(_Prepared):
+    "From pictures to faces."
     sure = .95 # score of a face beyond doubt
 
-    @torch.no_grad()
-    def forward(self,
-        images: torch.Tensor, # (1 or 3, H, W) or (B, 1 or 3, H, W); uint8, or floating-point 0 … 1
-    ) -> list: # of Detection, in order; for a batch a list of such lists
-        "The faces in a picture: those with a score of at least 0.95 first, larger before smaller."
-        _check_batch(images)
-        if images.ndim == 3: return self(images[None])[0]
+    def looks(self,
+        side: int, # the longer one of the pictures, in pixels
+        main: bool, # large faces are sought first
+    ) -> list[tuple[int, int]]: # what they are shrunk to, and the smallest face sought then
+        "The searches, in order."
+        first = min(side, self.longest)
+        small = [128 << n for n in range(12) if 128 << n < first] if main else []
+        full = [(side, self.min_size)] if side > first else []
+        return [*((n, max(48, self.min_size)) for n in small), (first, self.min_size), *full]
+
+    def search(self,
+        images: torch.Tensor, # (B, 1 or 3, H, W)
+        longest: int, # side that larger ones are shrunk to, in pixels
+        smallest: int, # face sought in them, in pixels
+    ) -> list[list[Detection]]: # for each its faces, in order
+        "The faces that the three networks see at one size of the picture."
         faces: list[list[Detection]] = [[] for _ in images]
-        x = self.prepare(images)
+        x = self.prepare(images, longest)
         if min(x.shape[-2:]) < 12: return faces # smaller than any face that the first network knows
-        picture, box = self.proposals(x)
+        picture, box = self.proposals(x, smallest)
         picture, box, *_ = self.look(self.refine, 24, self.thresholds[1], .7, x, picture, box)
         found = self.look(self.finish, 48, self.thresholds[2], .3, x, picture, box)
         scale = torch.tensor([images.shape[-1] / x.shape[-1], images.shape[-2] / x.shape[-2]])
         for n, box, score, points in zip(*(t.float().cpu() for t in found)):
             faces[int(n)].append(Detection(box * scale.repeat(2), score.item(), points * scale))
         return [sorted(some, key=_by_sureness) for some in faces]
+
+
+# %% ../../nbs/03_preprocessing/01_detector.ipynb #05786903
+class Detector(_Search):
+    """MTCNN: three networks, each with a closer look at what the one before let through.
+
+    Deterministic; runs where its parameters are. Pictures whose longer side exceeds `longest` are
+    shrunk to it first, so `min_size` counts in the shrunk picture; those in which no face is found
+    are looked at in full.
+    Args:
+        min_size: side of the smallest face sought, in pixels
+        thresholds: score that each of the three networks asks for, 0 … 1
+        longest: side of what is looked at, in pixels; more finds smaller faces and takes longer
+    Source: Zhang, Zhang, Li, Qiao 2016, "Joint face detection and alignment using multitask
+        cascaded convolutional networks" """
+    @torch.no_grad()
+    def forward(self,
+        images: torch.Tensor, # (1 or 3, H, W) or (B, 1 or 3, H, W); uint8, or floating-point 0 … 1
+        main: bool = False, # a sure face ends the search, and large ones are sought first
+    ) -> list: # of Detection, in order; for a batch a list of such lists
+        "The faces in a picture: those with a score of at least 0.95 first, larger before smaller."
+        _check_batch(images)
+        if images.ndim == 3: return self(images[None], main)[0]
+        faces: list[list[Detection]] = [[] for _ in images]
+        left = list(range(len(images)))
+        for longest, smallest in self.looks(max(images.shape[-2:]), main):
+            for n, some in zip(left, self.search(images[left], longest, smallest)): faces[n] = some
+            enough = self.sure if longest < self.longest else 0
+            left = [n for n in left if not any(face.score >= enough for face in faces[n])]
+            if not left: break
+        return faces
+
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #7c6188a0
 @lru_cache(maxsize=4)
@@ -232,14 +320,16 @@ def detect(
     min_size: int = 40, # side of the smallest face sought, in pixels
     thresholds: Sequence[float] = (.6, .7, .7), # score that each of the three networks asks for
     longest: int = 1024, # side that larger pictures are shrunk to first, in pixels
+    main: bool = False, # a sure face ends the search, and large ones are sought first
 ) -> list: # of Detection, in order; for a batch a list of such lists
     """The faces in a picture, by a `Detector` that is made once and kept.
 
-    The sure ones (score at least 0.95) come first, and the larger before the smaller."""
+    The sure ones (score at least 0.95) come first, and the larger before the smaller. With `main`
+    the first one is found sooner, and much smaller ones beside it may be missing."""
     check_image(image)
     settings = (whole("min_size", min_size, 12), tuple(several("thresholds", thresholds)),
                 whole("longest", longest, 12))
-    return _detector(image.device, *settings)(image)
+    return _detector(image.device, *settings)(image, main)
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #843f6828
 def mark_faces(

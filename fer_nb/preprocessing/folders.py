@@ -9,7 +9,6 @@ import csv
 import hashlib
 import io
 import json
-import math
 import os
 import shutil
 import zlib
@@ -97,7 +96,7 @@ def _cut_face(
     settings: dict, # of preprocess
 ) -> tuple[torch.Tensor | None, dict]: # uint8 (C, size, size), or None; its part of the row
     "The face's picture, if there is one, and what the manifest says of it."
-    faces = detect(image, settings["min_size"], longest=settings["longest"])
+    faces = detect(image, settings["min_size"], longest=settings["longest"], main=True)
     if not faces: return None, {}
     face, size, margin = faces[0], settings["size"], settings["margin"]
     box = (100 * face.box).round() / 100
@@ -112,14 +111,11 @@ def _cut_face(
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #6b7b18b4
 def _no_face(image: torch.Tensor, settings: dict) -> dict: # a part of the row
-    "A picture in which none was found; large ones are shrunk before the detector looks."
+    "A picture in which none was found, however far it was shrunk."
     height, width = image.shape[1:]
-    shrunk = max(1., max(height, width) / settings["longest"])
-    least = math.ceil(settings["min_size"] * shrunk)
-    reason = f"found no face of at least {least} pixels in {width} x {height}"
-    if shrunk > 1:
-        reason += f"; with longest={max(height, width)}, of {settings['min_size']} pixels"
+    reason = f"found no face of at least {settings['min_size']} pixels in {width} x {height}"
     return dict(status="no face", reason=reason, faces=0)
+
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #24155931
 def _stamp(path: Path) -> dict[str, str]: # a part of the row
@@ -236,7 +232,7 @@ def _rows(
 ) -> Iterator[dict]: # a row for each file, in order
     "Do the files, side by side."
     from joblib import Parallel, delayed
-    workers = workers or max(1, min(os.cpu_count() or 1, len(todo) // 50))
+    workers = workers or max(1, min(os.cpu_count() or 1, len(todo) // 100))
     tag = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
     threads = torch.get_num_threads()
     try:
@@ -284,7 +280,7 @@ def preprocess(
     landmarks: int = 5, # align by 5 or 68 landmarks; 0: crop the box, upright or not
     gray: bool = False, # one plane instead of three
     min_size: int = 40, # side of the smallest face sought, in pixels
-    longest: int = 1024, # side that larger photographs are shrunk to before the search, in pixels
+    longest: int = 1024, # side, in pixels: larger photographs are searched in full only if need be
     workers: int | None = None, # processes; None: one per core, but one for few pictures
     progress: bool = True, # show a bar
 ) -> dict[str, int]: # how many files: face, no face, unreadable, copied, left out

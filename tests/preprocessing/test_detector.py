@@ -8,12 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from torchvision.ops import batched_nms, box_iou
+from torchvision.ops import batched_nms, box_iou, roi_align
 from torchvision.transforms.v2 import functional as TF
 
 import build_mtcnn
 from fer_nb.files import data_file
 from fer_nb.preprocessing import Detection, Detector, detect, faces_figure, to_gray
+from fer_nb.preprocessing.detector import _thinned, _windows
 
 
 PEER = {"hopper": ([163.7, 105.8, 347.6, 344.0], [[220.3, 189.9], [308.5, 187.1], [269.2, 238.9], [230.4, 282.6], [306.8, 279.6]]),
@@ -218,7 +219,7 @@ def test_two_faces_and_their_order(hopper):
 def test_unsure_faces_come_last(hopper):
     detector = Detector()
     answers = torch.tensor([[0., 1., *[0.] * 4, *[.5] * 10], [0., 9., *[0.] * 4, *[.5] * 10], [0., 5., *[0.] * 4, *[.5] * 10]])
-    detector.proposals = lambda x: (torch.tensor([0, 0, 0]), torch.tensor([[0., 0., 90., 90.], [100., 0., 120., 20.], [100., 100., 140., 140.]]))
+    detector.proposals = lambda x, smallest: (torch.tensor([0, 0, 0]), torch.tensor([[0., 0., 90., 90.], [100., 0., 120., 20.], [100., 100., 140., 140.]]))
     detector.refine, detector.finish = Says(lambda crops: torch.tensor([[0., 9., 0., 0., 0., 0.]]).expand(len(crops), -1)), Says(lambda crops: answers[torch.tensor([{90: 0, 20: 1, 40: 2}[s] for s in sides])])
     sides = [90, 20, 40]
     faces = detector(torch.zeros(3, 200, 200))
@@ -233,6 +234,62 @@ def test_holds_still():
     detector = Detector()
     assert not detector.training and not any(p.requires_grad for p in detector.parameters())
     assert "min_size=40" in repr(detector)
+
+def test_windows_lie_where_the_first_network_looks():
+    sizes = ((33, 40), (12, 13))
+    box, level = _windows(66, 80, sizes, torch.device("cpu"))
+    shapes = [Detector().propose(torch.zeros(1, 3, *size)).shape[2:] for size in sizes]
+    assert level.bincount().tolist() == [h * w for h, w in shapes]
+    assert box[shapes[0][1] + 2].tolist() == [8., 4., 32., 28.] # second row, third column, at half size: (4, 2) to (16, 14)
+
+def test_thinned_is_suppression_in_each_group():
+    g = torch.Generator().manual_seed(0)
+    corner = 20 * torch.rand(80, 2, generator=g)
+    box, score = torch.cat([corner, corner + 8], 1), torch.rand(80, generator=g)
+    group = torch.tensor([0] * 30 + [2] * 49 + [5])
+    kept = _thinned(box, score, group, .4)
+    assert sorted(kept.tolist()) == sorted(batched_nms(box, score, group, .4).tolist()) and group[kept].diff().ge(0).all()
+    assert _thinned(box[:0], score[:0], group[:0], .4).tolist() == []
+    # windows that overlap by exactly a half stay, far from the corner of the picture too
+    half = torch.tensor([[0., 0., 12., 12.], [4., 0., 16., 12.]]) + 40000
+    assert len(_thinned(half, torch.tensor([.9, .8]), torch.zeros(2, dtype=torch.int64), .5)) == 2
+
+def test_large_squares_are_cut_out_with_fewer_looks_and_look_the_same(photos):
+    x, which = Detector().prepare(photos["astronaut"][None]), torch.tensor([0])
+    box = torch.tensor([[60., 0., 460., 400.]]) # 17 times as large as what the network sees
+    exact = roi_align(x, torch.cat([which[:, None], box], 1), 24, aligned=True)
+    assert (Detector().cut(24, x, which, box) - exact).abs().mean() < .01 * exact.std()
+    small = torch.tensor([[60., 0., 252., 192.]])
+    assert torch.equal(Detector().cut(24, x, which, small), roi_align(x, torch.cat([which[:, None], small], 1), 24, aligned=True))
+
+def test_the_main_face_is_the_first_of_all(photos):
+    for photo in photos.values():
+        for size in ([300, 300], [900, 800]):
+            photo = TF.resize(photo, size, antialias=True)
+            all_, main = detect(photo), detect(photo, main=True)
+            assert box_iou(all_[0].box[None], main[0].box[None]) > .8 and main[0].score > .95
+            assert (all_[0].landmarks - main[0].landmarks).norm(dim=1).mean() < .06 * (all_[0].landmarks[1] - all_[0].landmarks[0]).norm()
+
+def test_searches_and_where_they_end(hopper):
+    assert Detector().looks(1000, False) == [(1000, 40)] and Detector().looks(4000, False) == [(1024, 40), (4000, 40)]
+    assert Detector(min_size=20).looks(300, True) == [(128, 48), (256, 48), (300, 20)]
+    assert Detector(min_size=60, longest=200).looks(300, True) == [(128, 60), (200, 60), (300, 60)]
+    detector, seen = Detector(), []
+    answers = {128: [[], ["unsure"], ["sure"]], 256: [["sure"], []], 500: [["unsure"]]}
+    def search(images, longest, smallest):
+        seen.append((len(images), longest))
+        return [[Detection(torch.zeros(4), dict(sure=.99, unsure=.8)[f], torch.zeros(5, 2)) for f in some] for some in answers[longest]]
+    detector.search = search
+    assert [[f.score for f in some] for some in detector(torch.zeros(3, 3, 500, 400), main=True)] == [[.99], [.8], [.99]]
+    assert seen == [(3, 128), (2, 256), (1, 500)]
+
+def test_looked_at_in_full_where_no_face_was_found(hopper):
+    small = torch.full((3, 900, 2400), 120, dtype=torch.uint8)
+    small[:, 200:318, 300:400] = TF.resize(hopper, [118, 100], antialias=True)
+    both = torch.stack([small, TF.resize(hopper, [900, 2400], antialias=True)])
+    (face,), large = detect(both)
+    assert 300 < face.box[0] and face.box[2] < 400 and face.score > .9
+    same(large, detect(both[1]))
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_same_on_a_gpu(hopper): same(detect(hopper), detect(hopper.cuda()), atol=.5)
