@@ -18,7 +18,7 @@ pytest.importorskip("onnxscript")
 pytest.importorskip("playwright")
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
-STEPS, LOOKS = 50, 5 # golden steps, and every which one is compared
+STEPS, LOOKS = 100, 10 # golden steps, and every which one is compared
 KNOBS = dict(lam=1.3, gamma=3.1, alpha=.45, s=9.)
 TOGETHER = "() => document.querySelector('#playground').playground"
 MOVES = f"""() => {{ const p = ({TOGETHER})(); return p && p.store.runs.length && p.store.runs.every(r => r.frames.length > 1); }}"""
@@ -65,7 +65,7 @@ def fill(folder):
     for name, step in zip(racers, steps): write_golden(folder/"golden"/name, step)
 
 def write_golden(path, step):
-    "States, batches and what comes out of them, of every fifth of fifty steps; the last batch of an epoch is a small one."
+    "States, batches and what comes out of them, of every tenth of a hundred steps; the last batch of an epoch is a small one."
     images, labels = load_digits()
     x, state, numbers = to_input(images, 14), dict(step.start), torch.Generator().manual_seed(0)
     knobs = [torch.tensor(KNOBS[name]) for name in step.knobs]
