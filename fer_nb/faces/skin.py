@@ -226,12 +226,12 @@ def _teeth(p: Pixels, ajar: Tensor) -> tuple[Tensor, Tensor]: # (3, N), open (N,
     (half, last, long), (middle, radius), x = _TEETH.row, _TEETH.arch, p.x.abs()
     ahead = p.z + .08 * smoothstep(6.60, 6.50, p.y) - last # the lower row lies behind
     outer = smoothstep(*_TEETH.inside, torch.hypot(x / half, ahead.clamp(min=0) / long))
-    lit_ = smoothstep(*_TEETH.depth, p.z) * (.08 + .92 * outer)
     wide = torch.atan2(x, p.z - middle) * radius / _TEETH.width + .5 # in teeth
     gap = smoothstep(*_TEETH.gap, (wide - wide.floor() - .5).abs() * _TEETH.width)
     gum = torch.maximum(smoothstep(*_TEETH.upper, p.y), smoothstep(*_TEETH.lower, p.y))
-    white, pink = _tone(p.x, .74, .70, .60) * (1 - .35 * gap), _tone(p.x, .45, .13, .12)
-    return _blend(white, pink, gum), lit_ * (.45 + .55 * smoothstep(0., .7, ajar))
+    white = _tone(p.x, .74, .70, .60) * ((1 - .35 * gap) * (.2 + .8 * outer))
+    pink, deep = _tone(p.x, .45, .13, .12), smoothstep(*_TEETH.depth, p.z) * (.08 + .92 * outer)
+    return _blend(white, pink, gum), deep * (.45 + .55 * smoothstep(0., .7, ajar))
 
 # %% ../../nbs/01_faces/06_skin.ipynb #bf8f881a
 def _wet(p: Pixels, mirror: Tensor, au: Tensor, identity: Identity) -> tuple[Tensor, ...]:
