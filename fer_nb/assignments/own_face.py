@@ -34,7 +34,7 @@ def _by_hand(case: Case) -> Verdict:
             "frame 1 rests and is not said either: F1 does not count it": 2 / 3 + 1 / 3 * .5}
     return judge_number(case, 2 / 3, .01, said, "another F1")
 
-# %% ../../nbs/23_assignments/26_own_face.ipynb #6814e8d8bd96
+# %% ../../nbs/23_assignments/26_own_face.ipynb #681424623ba7
 def _changes(case: Case) -> Verdict:
     "Everything but the correlation over one person's frames."
     value = case.value()
@@ -49,7 +49,7 @@ def _changes(case: Case) -> Verdict:
     if found != set("bcde"): return not_yet("another one can change, too", "one is missing")
     return Verdict(True)
 
-# %% ../../nbs/23_assignments/26_own_face.ipynb #6814b9afbe2a
+# %% ../../nbs/23_assignments/26_own_face.ipynb #6814ad749c09
 def _mixture(by: float):
     "Variance of two sets of one size, the means' distance counted `by` times."
     def mixed(mean_a, var_a, mean_b, var_b) -> torch.Tensor:
