@@ -86,6 +86,7 @@ def _objective(way: str, dim: int) -> Intensities:
     classifier = DomainClassifier(dim, 2, (dim, dim), head)
     return Intensities(DomainAdversarial(classifier, alpha=None, lambd=LAMBD))
 
+# %% ../../nbs/18_own_face/02_adapting.ipynb #of369e48fc
 def _both(x: torch.Tensor, known: Lessons, seed: int) -> Batches:
     "Half of the lessons, drawn by chance, and the frames as often as it takes to be as many."
     rows = _lessons_drawn(known, max(1, len(known.x) // 2), seed)
