@@ -24,7 +24,7 @@ stage = own_face()
 log, seen = [], stage.booth._seen
 def noted(image, resting, n=None):
     reply = seen(image, resting, n)
-    log.append((number_on(image), stage.booth.way, stage.booth.zero is not None, reply[0].get("before"), reply[0].get("now")))
+    if n is None: log.append((number_on(image), stage.booth.way, stage.booth.zero is not None, reply[0].get("before"), reply[0].get("now")))
     return reply
 stage.booth._seen = noted
 stage"""
