@@ -46,13 +46,13 @@ def find_chromium():
 
 
 @contextmanager
-def chromium():
-    "A headless browser with a new profile."
+def chromium(*more):
+    "A headless browser with a new profile, started with more arguments."
     pytest.importorskip("playwright")
     from playwright.sync_api import sync_playwright
     path = find_chromium()
     with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=path, args=ARGS)
+        browser = p.chromium.launch(executable_path=path, args=[*ARGS, *more])
         yield browser
         browser.close()
 

@@ -119,7 +119,7 @@ def test_scripts_are_complete_modules(node, name, tmp_path):
     "Valid, without an import, and everything of theirs is in them once"
     script = tmp_path/f'{name}.mjs'
     script.write_text(bundle.joined(name), encoding='utf-8')
-    exports = dict(theatre=['function', 'function'], studio=['function', 'undefined'], scores=['object', 'undefined'], wall=['undefined', 'function'],
+    exports = dict(theatre=['function', 'function'], studio=['function', 'undefined'], scores=['object', 'undefined'], booth=['function', 'undefined'], wall=['undefined', 'function'],
                    playground=['undefined', 'undefined'], trainer=['undefined', 'undefined'])[name]
     around = 'self = {}; document = {getElementById: () => ({replaceChildren() {}})}; addEventListener = () => {};' # two of them begin at once
     asks = f'{around} h = console; import({json.dumps(script.as_uri())}).then(m => console.log(typeof m.default, typeof m.mountStatic), e => console.error(e))'

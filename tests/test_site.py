@@ -16,7 +16,7 @@ from lab_server import PATIENCE
 SIZES = [(390, 844), (1280, 800), (1920, 1080)]
 OPENED = ['index', 'nbs/11_dda', 'nbs/labs/wild_mnist', 'gallery', 'errata', 'api/dda']
 LABS = ['wild_mnist', 'margins', 'photographs', 'action_units', 'real_digits', 'adaptation',
-        'own_loop']
+        'own_face', 'own_loop']
 PAPERS = {'Akhmetov': 'Eq. 6', 'Takashima': 'Eqs. 15 and 16', 'Racoviteanu': 'Eq. 5',
           'Farzaneh': 'Eq. 10', 'Li et al.': 'Eq. 7'}
 FAULTS = {

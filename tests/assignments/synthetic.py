@@ -475,7 +475,31 @@ scores = PseudoEmotions(AU_NAMES)(found)[0, [0, 2, 4]]""", "number": HALVES + "'
             "said": ("return 'sideways'", "one row each"), "lost": ("return x, y", "TypeError")}),
     ]
 
-LABS = {"wild_mnist": (WILD, wild_mnist), "margins": (MARGINS, margins), "photographs": (PHOTOS, photographs), "action_units": (AUS, action_units),
+FACE = {
+    "f1_hand": "r_hand, f1_hand = .12 / (.32 * .06) ** .5, 2 / 3",
+    "changes": "changes = 'bcde'",
+    "mixed": """def mixed(mean_a, var_a, mean_b, var_b):
+    return (var_a + var_b) / 2 + (mean_a - mean_b) ** 2 / 4""",
+    "gain": 'gain = paired(by_seed("AdaBN, half", measure="f1"), by_seed("before", measure="f1"))[0]',
+}
+MIXED = "def mixed(mean_a, var_a, mean_b, var_b):"
+MEAN = "m = (mean_a + mean_b) / 2\n    return "
+def own_face():
+    return common(FACE, "gain", "mixed") + [
+        Pupil("float", answers={"gain": f"import numpy as np\n{FACE['gain']}\ngain = np.float32(gain)", "changes": "changes = ['e', 'd', 'c', 'b']", "f1_hand": "r_hand, f1_hand = .866, .667"}),
+        Pupil("squares", answers={"mixed": f"{MIXED}\n    {MEAN}(var_a + mean_a ** 2 + var_b + mean_b ** 2) / 2 - m ** 2", "changes": "changes = 'B, C, D, E'"}),
+        Pupil("listed", answers={"mixed": f"{MIXED}\n    {MEAN}((var_a + (mean_a - m) ** 2) + (var_b + (mean_b - m) ** 2)) / 2"}),
+        *wrong_number("f1_hand", {"squared": ("r_hand, f1_hand = .75, 2 / 3", "square"), "recall": ("r_hand, f1_hand = .866, .5", "acting frames"), "precision": ("r_hand, f1_hand = .866, 1.", "what it says"),
+                                  "text": ("r_hand, f1_hand = .866, 'two thirds'", "no number"), "covariance": ("r_hand, f1_hand = .06, 2 / 3", "covariance")}),
+        *wrong_number("changes", {"shape": ("changes = 'abcde'", "keeps its shape"), "alone": ("changes = 'bce'", "d is missing"), "few": ("changes = 'bd'", "one is missing"), "more": ("changes = 'bcdef'", "a to e"),
+                                  "figure": ("changes = 4", "no letters")}),
+        *wrong_number("gain", {"sign": (FACE["gain"] + "\ngain = -gain", "other way"), "share": (FACE["gain"] + "\ngain = gain / 100", "share"), "nan": ("gain = float('nan')", "nan"),
+                               "other": (FACE["gain"].replace('measure="f1"', 'measure="correlation"'), "correlation"), "itself": ("gain = fmean(by_seed('AdaBN, half', measure='f1').values())", "itself")}),
+        *wrong_function("mixed", MIXED, {"flat": (f"{MEAN}(var_a + var_b) / 2", "their means differ"), "twofold": (f"{MEAN}(var_a + var_b) / 2 + (mean_a - mean_b) ** 2 / 2", "twice"),
+                                         "much": (f"{MEAN}(var_a + var_b) / 2 + (mean_a - mean_b) ** 2", "too much"), "summed": ("return var_a + var_b", "sum of both"), "first": ("return var_a", "one of the two")}),
+    ]
+
+LABS = {"own_face": (FACE, own_face), "wild_mnist": (WILD, wild_mnist), "margins": (MARGINS, margins), "photographs": (PHOTOS, photographs), "action_units": (AUS, action_units),
         "real_digits": (DIGITS, real_digits), "adaptation": (FACES, adaptation)}
 
 
