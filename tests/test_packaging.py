@@ -56,7 +56,7 @@ def test_wheel_holds_nothing_else(wheel):
     with zipfile.ZipFile(wheel[0]) as z: files = z.namelist()
     top = {f.split('/')[0] for f in files}
     assert top == {'fer_nb', next(t for t in top if t.endswith('.dist-info'))}
-    assert not [f for f in files if '.ipynb_checkpoints' in f or 'test' in Path(f).name or f.endswith('.pyc')] and wheel[0].stat().st_size < 29e6
+    assert not [f for f in files if '.ipynb_checkpoints' in f or 'test' in Path(f).name or f.endswith('.pyc')] and wheel[0].stat().st_size < 30e6
 
 def test_metadata(wheel):
     dist = PathDistribution(next(wheel[1].glob('*.dist-info')))
