@@ -43,7 +43,7 @@ def au_correlation(
     tensor("predicted", predicted, ("N", "A"), floating=True)
     tensor("au", au, tuple(predicted.shape), floating=True)
     need(len(au) >= 2, "au", "at least two frames", len(au))
-    p, a = (v.double() - v.double().mean(0) for v in (predicted, au))
+    p, a = (v - v.mean(0) for v in (predicted.cpu().double(), au.cpu().double()))
     return ((p * a).sum(0) / (p.norm(dim=0) * a.norm(dim=0))).float()
 
 def agreement(

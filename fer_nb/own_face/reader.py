@@ -168,10 +168,11 @@ def difference_head(
 
     Raises: ValueError for a λ that is not positive"""
     number("ridge", ridge, above=0)
-    seen = look(model, instance("known", known, Lessons, "Lessons").x).embedding.double()
-    apart, moved = seen - seen[known.neutral], (known.au - known.au[known.neutral]).double()
+    embedding = look(model, instance("known", known, Lessons, "Lessons").x).embedding
+    seen, au = embedding.cpu().double(), known.au.cpu().double()
+    apart, moved = seen - seen[known.neutral], au - au[known.neutral]
     square = apart.T @ apart + ridge * torch.eye(apart.shape[1], dtype=torch.float64)
-    return torch.linalg.solve(square, apart.T @ moved).float()
+    return torch.linalg.solve(square, apart.T @ moved).float().to(embedding.device)
 
 # %% ../../nbs/18_own_face/01_reader.ipynb #51ecd8acd2ef
 class Zero(NamedTuple):

@@ -38,7 +38,7 @@ def _framed(who: Identity, size: int, margin: float) -> Scene:
         with torch.no_grad():
             points = _artist().landmarks(torch.zeros(1, len(AU_NAMES)), who, scene, size)[0]
         grown = similarity(points, goal)[0, :2].norm().item() # the head is upright
-        move = (goal.mean(0) - points.double().mean(0)) / size
+        move = (goal.mean(0) - points.cpu().double().mean(0)) / size
         scene = replace(scene, scale=scene.scale * grown, shift=scene.shift + move.float())
     return scene
 
