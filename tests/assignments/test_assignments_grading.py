@@ -20,7 +20,7 @@ def released(*names):
         cells[-1].metadata.nbgrader.update(grade=True, points=2.)
     return nbformat.v4.new_notebook(cells=cells)
 
-def marks(limits=Limits(60, 3, 300), **answers):
+def marks(limits=Limits(120, 10, 300), **answers):
     out = released(*answers)
     notebook = nbformat.from_dict(out)
     for c in notebook.cells:
