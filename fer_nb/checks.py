@@ -9,8 +9,10 @@ import math
 import operator
 import os
 from collections.abc import Collection, Hashable, Iterable
+from importlib import import_module
 from numbers import Real
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 if TYPE_CHECKING: import torch
@@ -19,7 +21,7 @@ T = TypeVar("T")
 
 # %% auto #0
 __all__ = ['T', 'need', 'printable', 'whole', 'number', 'choice', 'tensor', 'truth', 'instance',
-           'several', 'file_path']
+           'several', 'file_path', 'packages']
 
 # %% ../nbs/00_ground/00_checks.ipynb #51089ea3
 def need(
@@ -181,3 +183,17 @@ def file_path(
     fits = isinstance(value, (str, os.PathLike)) and os.fspath(value) != ""
     need(fits and "\0" not in str(value), name, "a path", _Shown(value))
     return Path(value)
+
+# %% ../nbs/00_ground/00_checks.ipynb #867759d4
+def packages(
+    name: str, # of who needs them
+    extra: str, # that installs them
+    *modules: str, # what is to be imported
+) -> list[ModuleType]:
+    """Modules of packages that an extra installs.
+
+    Raises: ImportError that says what to install"""
+    try: return [import_module(module) for module in modules]
+    except ImportError:
+        raise ImportError(f"{name}: expected the packages of the {extra} extra; install them with "
+                          f'pip install "fer_nb[{extra}]"') from None

@@ -1,6 +1,6 @@
 // The playground: the lab's race in a page that trains by itself.
 import { h, setText } from "./dom.js";
-import { digitsOf, fromFiles } from "./playground/files.js";
+import { digitsOf, fileOf, fromFiles } from "./playground/files.js";
 import { Kernel } from "./playground/kernel.js";
 import { Racer } from "./playground/racer.js";
 import { fromLink, toLink } from "./playground/settings.js";
@@ -33,9 +33,7 @@ function recorded(root, why) {
 }
 
 async function load() {
-  const answer = await fetch("page.json").catch(() => null);
-  if (!answer?.ok) throw new Error("page.json is missing: was the whole folder copied?");
-  const page = await answer.json();
+  const page = await (await fileOf("page.json")).json();
   const [binary, bytes] = await Promise.all(["engine.wasm", "digits"].map(fromFiles)),
     { images, ...digits } = digitsOf(bytes, page.told);
   page.digits = digits;

@@ -18,7 +18,7 @@ from ..exercises import plain
 
 # %% auto #0
 __all__ = ['NOTHING', 'Test', 'Verdict', 'not_yet', 'Case', 'as_number', 'kind_of', 'judge_number',
-           'judge_own_number', 'Input', 'judge_function', 'judge']
+           'judge_own_number', 'named_letters', 'Input', 'judge_function', 'judge']
 
 # %% ../../nbs/23_assignments/06_judging.ipynb #065b69ad
 class Verdict(NamedTuple):
@@ -126,6 +126,24 @@ def judge_own_number(
     near = [o for o in case.others if abs(given - truth(o)) <= tolerance / 10]
     if near: return not_yet("these are not your numbers", f"numbers of {near[0]}")
     return verdict
+
+# %% ../../nbs/23_assignments/06_judging.ipynb #cc438dbb
+def named_letters(
+    case: Case,
+    known: str, # the letters that there are, in order
+    example: str, # what an answer may look like
+) -> set[str] | Verdict: # as `known` writes them; or what is wrong
+    "The letters that are named."
+    value = case.value()
+    if value is None: return NOTHING
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(p, str) for p in parts):
+        return not_yet(f"expected letters, as in {example!r}, got {kind_of(value)}", "no letters")
+    text = "".join(parts)
+    found = {c for c in (text.upper() if known.isupper() else text.lower()) if c.isalpha()}
+    if found and found <= set(known): return found
+    ends = f"{known[0]} to {known[-1]}"
+    return not_yet(f"the letters are {ends}", f"other letters than {ends}")
 
 # %% ../../nbs/23_assignments/06_judging.ipynb #2aeb4d4e
 def _numbers(value: Any) -> torch.Tensor | None:

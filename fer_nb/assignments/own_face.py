@@ -11,8 +11,8 @@ from statistics import fmean
 
 import torch
 
-from .judging import (NOTHING, Case, Input, Verdict, judge_function,
-                                        judge_number, kind_of, not_yet)
+from .judging import (Case, Input, Verdict, judge_function, judge_number,
+                                        named_letters, not_yet)
 from ..files import data_file, read_csv
 from ..tables import paired
 
@@ -37,13 +37,8 @@ def _by_hand(case: Case) -> Verdict:
 # %% ../../nbs/23_assignments/26_own_face.ipynb #681424623ba7
 def _changes(case: Case) -> Verdict:
     "Everything but the correlation over one person's frames."
-    value = case.value()
-    if value is None: return NOTHING
-    parts = [value] if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)) or not all(isinstance(p, str) for p in parts):
-        return not_yet(f"expected letters, as in 'ace', got {kind_of(value)}", "no letters")
-    found = {c for c in "".join(parts).lower() if c.isalpha()}
-    if not found or not found <= set("abcde"): return not_yet("the letters are a to e")
+    found = named_letters(case, "abcde", "ace")
+    if isinstance(found, Verdict): return found
     if "a" in found: return not_yet("a curve that is moved as a whole keeps its shape")
     if "d" not in found: return not_yet("several people are several constants", "d is missing")
     if found != set("bcde"): return not_yet("another one can change, too", "one is missing")

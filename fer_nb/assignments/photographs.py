@@ -14,7 +14,7 @@ from functools import cache
 import torch
 
 from .judging import (NOTHING, Case, Input, Verdict, as_number, judge_function,
-                                        judge_number, kind_of, not_yet)
+                                        judge_number, kind_of, named_letters, not_yet)
 from ..faces import EMOTIONS
 from ..files import data_file, read_csv
 
@@ -59,18 +59,6 @@ def _turn(case: Case) -> Verdict:
                          "with this factor the eyes get another distance")
     return _angle(case) if scale.right else scale
 
-# %% ../../nbs/23_assignments/22_photographs.ipynb #5f5cac55
-def _letters(case: Case, known: str) -> set[str] | Verdict:
-    "The letters that are named, or what is wrong."
-    value = case.value()
-    if value is None: return NOTHING
-    parts = [value] if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)) or not all(isinstance(p, str) for p in parts):
-        return not_yet(f"expected letters, as in 'ABC', got {kind_of(value)}", "no letters")
-    found = {c for c in "".join(parts).upper() if c.isalpha()}
-    if found and found <= set(known): return found
-    return not_yet(f"the letters are {known[0]} to {known[-1]}", "other letters")
-
 # %% ../../nbs/23_assignments/22_photographs.ipynb #5fb8ff45
 _OVERLAPS = {"half of A is covered, but the union is larger than A": .5,
              "the union counts what both cover once": .25,
@@ -81,7 +69,7 @@ def _kept(case: Case) -> Verdict:
     "IoU and non-maximum suppression."
     overlap = judge_number(_first(case, "overlap"), 1 / 3, .005, _OVERLAPS, "another IoU")
     if not overlap.right: return overlap
-    found = _letters(case, "ABC")
+    found = named_letters(case, "ABC", "ABC")
     if isinstance(found, Verdict): return found
     if found == {"A", "C"}: return Verdict(True)
     if "B" in found: return not_yet("B overlaps a surer box by more than the threshold")
@@ -185,7 +173,7 @@ _STAYS = {"C": "a curve changes what lies between dark and bright, which no gain
 
 def _undone(case: Case) -> Verdict:
     "All that is gain and offset, and nothing else."
-    found = _letters(case, "ABCDEFG")
+    found = named_letters(case, "ABCDEFG", "ABC")
     if isinstance(found, Verdict): return found
     for letter, says in _STAYS.items():
         if letter in found: return not_yet(says, f"{letter.lower()}) is not undone")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..checks import choice, need
+from ..checks import choice, need, packages
 from .actions import (_SITTER, _action_pictures, _camera, _draw_expressions,
                                   _explain, _sitter)
 from .camera import develop
@@ -310,10 +310,7 @@ class _Settable(_Displayed):
 @cache
 def _widget() -> Any: # the class
     "The studio's class, made when the first one opens: it needs the packages of the lab extra."
-    try: import anywidget, traitlets
-    except ImportError:
-        raise ImportError("studio: expected the packages of the lab extra; install them with "
-                          'pip install "fer_nb[lab]"') from None
+    anywidget, traitlets = packages("studio", "lab", "anywidget", "traitlets")
 
     class Studio(_Settable, anywidget.AnyWidget):
         "A face with a slider per action; made by `studio`."

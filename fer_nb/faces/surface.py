@@ -216,7 +216,6 @@ def _constant(like: Tensor, numbers: tuple) -> Tensor:
     "A table of numbers in the precision and on the device of `like`; a row is a tuple, too."
     return _kept(numbers, like.dtype, like.device)
 
-
 # %% ../../nbs/01_faces/04_surface.ipynb #26183cfc
 _FOLDS = { # which muscles fold the skin where, and how strongly
     "forehead": dict(AU1=.35, AU2=.9), "inner forehead": dict(AU1=1., AU2=.25, AU4=.15),

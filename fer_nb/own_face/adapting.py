@@ -14,11 +14,10 @@ import torch
 
 
 from ..adaptation import Coral, DomainObjective, adapt_norms
-from ..angular_softmax import AngularSoftmax
+from ..angular_softmax import udat_as
 from ..backbones import LabCNN
 from ..checks import choice, instance, need, tensor, whole
 from ..faces import AU_NAMES
-from ..grl import DomainAdversarial, DomainClassifier
 from ..large_margin import f1_per_au
 from .reader import Intensities, Lessons, adamw, look, prepared
 from ..plots import color, figure
@@ -82,9 +81,7 @@ def _objective(way: str, dim: int) -> Intensities:
     "What is trained with."
     if way == "CORAL": return Intensities(DomainObjective(coral=(Coral(), WEIGHT)))
     if way == "more lessons": return Intensities()
-    head = AngularSoftmax(dim, 2, s=64., m=.5, monotone=True)
-    classifier = DomainClassifier(dim, 2, (dim, dim), head)
-    return Intensities(DomainAdversarial(classifier, alpha=None, lambd=LAMBD))
+    return Intensities(udat_as(dim, lambd=LAMBD, hidden=(dim, dim)))
 
 # %% ../../nbs/18_own_face/02_adapting.ipynb #of369e48fc
 def _both(x: torch.Tensor, known: Lessons, seed: int) -> Batches:

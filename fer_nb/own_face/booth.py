@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..checks import choice, need, truth, whole
+from ..checks import choice, need, packages, truth, whole
 from ..faces import AU_NAMES
+from ..faces.studio import _rgb
 from ..files import static_text
 from ..large_margin import score_report
 from .adapting import WAYS, adapt, au_correlation
-from .clip import PARTS, Clip, take_clip
+from .clip import Clip, take_clip
 from .reader import (SMALLEST, Zero, calibrate, cut_face, lessons, look, prepared,
                                     train_reader)
 from .twin import draw_twin
@@ -53,9 +54,6 @@ def _jpeg(image: torch.Tensor) -> bytes: # of uint8 (3, H, W)
     with io.BytesIO() as file:
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "jpeg", quality=90)
         return file.getvalue()
-
-def _rgb(picture: torch.Tensor) -> bytes: # of (3, H, W) in 0 … 1
-    return (255 * picture).round().byte().permute(1, 2, 0).contiguous().numpy().tobytes()
 
 def _rounded(values: torch.Tensor, digits: int = 3) -> list[float]:
     return [round(v, digits) for v in values.tolist()]
@@ -167,7 +165,7 @@ class _Answering(_Looking):
     "What it does with a message."
     def _ready(self, message: dict, buffers: list) -> _Reply:
         film = self.clip
-        return dict(type="hello", aus=list(AU_NAMES), ways=list(WAYS), parts=list(PARTS),
+        return dict(type="hello", aus=list(AU_NAMES), ways=list(WAYS),
                     frames=len(film.film.au), rest=film.rest, test=film.test, rate=film.rate,
                     **self._state()), []
 
@@ -187,15 +185,17 @@ class _Answering(_Looking):
 # %% ../../nbs/18_own_face/04_booth.ipynb #db5d5d8437f1
 class _Changing(_Answering):
     "What changes its readers."
+    def _changed(self) -> _Reply: return dict(type="changed", **self._state()), []
+
     def _on_calibrate(self, message: dict, buffers: list) -> _Reply:
         need(len(self.resting) >= 3, "calibrate", "a face on at least three frames",
              f"{len(self.resting)}")
         self.zero, self.measured = self.find_zero(), []
-        return dict(type="changed", **self._state()), []
+        return self._changed()
 
     def _on_rest(self, message: dict, buffers: list) -> _Reply:
         self.resting = []
-        return dict(type="changed", **self._state()), []
+        return self._changed()
 
     def _on_adapt(self, message: dict, buffers: list) -> _Reply:
         way = choice("way", str(message.get("way")), WAYS)
@@ -203,11 +203,11 @@ class _Changing(_Answering):
              len(self.practice))
         self.now = adapt(self.before, way, torch.stack(list(self.practice)), lessons())
         self.way, self.zero, self.measured = way, self.find_zero(), []
-        return dict(type="changed", **self._state()), []
+        return self._changed()
 
     def _on_forget(self, message: dict, buffers: list) -> _Reply:
         self.reset()
-        return dict(type="changed", **self._state()), []
+        return self._changed()
 
 # %% ../../nbs/18_own_face/04_booth.ipynb #db5d59a73889
 class Booth(_Changing):
@@ -285,10 +285,7 @@ class _Heard:
 @cache
 def _widget() -> Any: # the class
     "The widget's class, made when the first one opens: it needs the packages of the lab extra."
-    try: import anywidget
-    except ImportError:
-        raise ImportError("own_face: expected the packages of the lab extra; install them with "
-                          'pip install "fer_nb[lab]"') from None
+    anywidget, = packages("own_face", "lab", "anywidget")
 
     class OwnFace(_Heard, anywidget.AnyWidget):
         "One's own face, read and followed; made by `own_face`."

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from ..checks import instance, whole
-from ..faces import AU_NAMES, CHUNK, EMOTIONS, Domain, FaceRenderer, People, sample_au
-from ..faces import sample_identity
+from ..faces import AU_NAMES, CHUNK, EMOTIONS, Domain, People, sample_au, sample_identity
+from ..faces.actions import _camera
 from ..faces.camera import develop
 from ..plots import color, figure
 
@@ -67,15 +66,12 @@ def _swaying(person: int, seconds: torch.Tensor) -> Scene: # one photograph per 
     return replace(scene, pose=scene.pose + sway[:, :3], shift=scene.shift + sway[:, 3:],
                    seed=1000 * person + torch.arange(N))
 
-@cache
-def _camera() -> FaceRenderer: return FaceRenderer(samples=1) # blurred anyway
-
 def _filmed(au: torch.Tensor, person: int, scene: Scene, size: int) -> torch.Tensor:
     "Frames uint8 (N, 3, size, size)."
     who, frames = sample_identity([person], WEBCAM.people), []
     for part in torch.arange(len(au)).split(CHUNK):
         n = part.tolist()
-        with torch.no_grad(): seen = _camera()(au[part], who[[0] * len(n)], scene[n], size)
+        with torch.no_grad(): seen = _camera(1)(au[part], who[[0] * len(n)], scene[n], size)
         frames.append(develop(seen, scene[n]))
     return torch.cat(frames)
 

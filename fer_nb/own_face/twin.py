@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from ..checks import tensor, whole
-from ..faces import AU_NAMES, DOMAINS, FaceRenderer, analysis_by_synthesis, sample_identity
+from ..faces import AU_NAMES, DOMAINS, analysis_by_synthesis, sample_identity
+from ..faces.actions import _camera
 from .reader import MARGIN, SIDE
 from ..preprocessing import normalize, reference_points, similarity, to_gray
 
@@ -26,9 +27,6 @@ __all__ = ['draw_twin', 'Fit', 'fit_twin']
 _TWIN, _MOST = 9, 1.3 # seed of the person; largest intensity
 _TURN = .5 # radians that a parameter of 1 turns the head
 
-@cache
-def _artist() -> FaceRenderer: return FaceRenderer(samples=1)
-
 def _framed(who: Identity, size: int, margin: float) -> Scene:
     "A front view in a laboratory, the face where alignment would bring it."
     scene, goal = DOMAINS["lab_color"].sample([0]), reference_points(size, margin)
@@ -36,7 +34,7 @@ def _framed(who: Identity, size: int, margin: float) -> Scene:
     scene = replace(scene, shift=torch.zeros(1, 2), **still)
     for _ in range(3): # a face that is nearer is not just larger
         with torch.no_grad():
-            points = _artist().landmarks(torch.zeros(1, len(AU_NAMES)), who, scene, size)[0]
+            points = _camera(1).landmarks(torch.zeros(1, len(AU_NAMES)), who, scene, size)[0]
         grown = similarity(points, goal)[0, :2].norm().item() # the head is upright
         move = (goal.mean(0) - points.cpu().double().mean(0)) / size
         scene = replace(scene, scale=scene.scale * grown, shift=scene.shift + move.float())
@@ -58,7 +56,7 @@ def draw_twin(
     Raises: ValueError for another number of action units, or a size below 16"""
     tensor("au", au, ("N", len(AU_NAMES)), floating=True)
     who, scene = _twin(whole("size", size, 16), .15)
-    return _artist()(au.clamp(0, _MOST), who[[0] * len(au)], scene[[0] * len(au)], size)
+    return _camera(1)(au.clamp(0, _MOST), who[[0] * len(au)], scene[[0] * len(au)], size)
 
 # %% ../../nbs/18_own_face/03_twin.ipynb #0dbe6d2c37cf
 class Fit(NamedTuple):
@@ -77,7 +75,7 @@ def _drawn(guess: torch.Tensor) -> torch.Tensor: # (N, 22) → (N, 1, 48, 48)
     pose = torch.cat([_TURN * turn, turn.new_zeros(n, 1)], 1)
     ray = torch.cat([light[:, :1], .4 + light[:, 1:], torch.ones(n, 1)], 1)
     there = replace(scene[[0] * n], pose=pose, light=ray / ray.norm(dim=1, keepdim=True))
-    return normalize(to_gray(_artist()(au, who[[0] * n], there, SIDE)))
+    return normalize(to_gray(_camera(1)(au, who[[0] * n], there, SIDE)))
 
 def fit_twin(
     x: torch.Tensor, # (N, 1, 48, 48), as `prepared` gives it

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.func import functional_call, functionalize, grad
 
-from ..checks import instance, need, number, tensor
+from ..checks import instance, need, number, packages, tensor
 from ..runtime import evaluating
 from ..training.loop import _Together
 
@@ -154,6 +155,16 @@ def _written(function: Callable[..., list], *given: torch.Tensor) -> torch.fx.Gr
         still = functionalize(written, remove="mutations") # some operations worked in place
         return _reshaping(make_fx(still, table)(*given))
 
+def _listed(function: Callable[..., dict], start: dict, *given: torch.Tensor
+            ) -> tuple[torch.fx.GraphModule, list[str]]: # its operations; names of what comes out
+    "A function of a state, by name, and of what is given besides."
+    names: list[str] = []
+    def in_order(*tensors: torch.Tensor) -> list[torch.Tensor]:
+        out = function(dict(zip(start, tensors)), *tensors[len(start):])
+        names[:] = out
+        return list(out.values())
+    return _written(in_order, *start.values(), *given), names
+
 def _check(model: nn.Module, objective: nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
     "Two tensors and two modules."
     tensor("x", x)
@@ -175,18 +186,14 @@ def trace_step(
     _check(model, objective, x, y)
     if clip is not None: number("clip", clip, above=0)
     both = _Together(model, objective).train()
-    start, names = _start(both), []
-    def step(*given: torch.Tensor) -> list[torch.Tensor]:
-        state = dict(zip(start, given))
-        out = _stepped(both, state, *given[len(start):], clip)
-        names[:] = out
-        return list(out.values())
-    rates = torch.tensor(.1), torch.tensor(.5)
-    return TracedStep(_written(step, *start.values(), x, y, *rates), start, names)
+    start, rates = _start(both), (torch.tensor(.1), torch.tensor(.5))
+    graph, names = _listed(partial(_stepped, both, clip=clip), start, x, y, *rates)
+    return TracedStep(graph, start, names)
 
 # %% ../../nbs/24_page/00_step.ipynb #b0fe3d63
-def _seen(both: _Together, weights: dict, others: dict, x, y) -> dict[str, torch.Tensor]:
+def _seen(both: _Together, state: dict, x, y) -> dict[str, torch.Tensor]:
     "The network's output, and the gradient of every loss for the embeddings."
+    weights, _, others = _parts(state)
     with torch.enable_grad():
         free = {name: t.detach().requires_grad_() for name, t in weights.items()}
         losses, output = functional_call(both, {**free, **others}, ((x, y),))
@@ -207,14 +214,9 @@ def trace_look(
 
     Raises: ValueError for what is no tensor or no module"""
     _check(model, objective, x, y)
-    both, names = _Together(model, objective), []
+    both = _Together(model, objective)
     start = {name: t for name, t in _start(both).items() if not name.startswith("momenta/")}
-    def look(*given: torch.Tensor) -> list[torch.Tensor]:
-        weights, _, others = _parts(dict(zip(start, given)))
-        out = _seen(both, weights, others, *given[len(start):])
-        names[:] = out
-        return list(out.values())
-    with evaluating(both): graph = _written(look, *start.values(), x, y)
+    with evaluating(both): graph, names = _listed(partial(_seen, both), start, x, y)
     return TracedStep(graph, start, names, ("x", "y"))
 
 # %% ../../nbs/24_page/00_step.ipynb #b0f7d001
@@ -237,10 +239,7 @@ class _Listed(nn.Module):
 
 def _file(graph: torch.fx.GraphModule, inputs: list[str], outputs: list[str]) -> bytes:
     "The operations as an ONNX model, without what is of use to nobody but the exporter."
-    try: import onnxscript # noqa: F401 # torch's exporter asks for it in many more words
-    except ImportError:
-        raise ImportError("export_step: expected the packages of the page extra; install them "
-                          'with pip install "fer_nb[page]"') from None
+    packages("export_step", "page", "onnxscript") # torch's exporter asks for it in many more words
     shapes = [n.meta["val"] for n in graph.graph.nodes if n.op == "placeholder"]
     given = tuple(torch.zeros(t.shape, dtype=t.dtype) for t in shapes)
     with _quiet():

@@ -125,7 +125,6 @@ def _part_seen(
     if any(rest): part = F.pad(part, rest, mode="replicate") # at the picture's edge
     return F.avg_pool2d(part, block), [left, top]
 
-
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #09271250
 def _looks(
     back: torch.Tensor, # (2, 3), from output to picture
@@ -140,7 +139,6 @@ def _looks(
 def _within(where: torch.Tensor, image: torch.Tensor) -> torch.Tensor: # (…,)
     "Which places (…, 2) lie in the picture."
     return ((where >= 0) & (where <= torch.tensor(image.shape[:0:-1]))).all(-1)
-
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #3ec0afb7
 def warp(
@@ -169,7 +167,6 @@ def warp(
     if looks > 1: out = F.avg_pool2d(out, looks)
     if image.dtype == torch.uint8: return out.round().clamp(0, 255).to(torch.uint8)
     return out.to(image.dtype)
-
 
 # %% ../../nbs/03_preprocessing/02_alignment.ipynb #f318dc69
 def five_points(

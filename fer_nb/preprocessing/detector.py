@@ -132,7 +132,6 @@ def _windows(
         levels.append(torch.full((len(corner),), n))
     return torch.cat(boxes).to(device), torch.cat(levels).to(device)
 
-
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #4a10c3d5
 def _thinned(
     box: torch.Tensor, # (N, 4)
@@ -148,7 +147,6 @@ def _thinned(
         kept.append(start + nms(some, sure, overlap))
         start += len(some)
     return torch.cat(kept)
-
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #503ccaca
 class _Proposals(_FirstLook):
@@ -170,7 +168,6 @@ class _Proposals(_FirstLook):
         kept = _thinned(box, score, picture, .7)
         return picture[kept], _moved(box, offset)[kept]
 
-
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #4a10c3d7
 class _Cuts(_Proposals):
     "What the second and the third network see."
@@ -189,7 +186,6 @@ class _Cuts(_Proposals):
             if part.any():
                 seen[part] = roi_align(x, region[part], side, sampling_ratio=looks, aligned=True)
         return seen
-
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #014c93bb
 class _CloserLook(_Cuts):
@@ -278,7 +274,6 @@ class _Search(_Prepared):
             faces[int(n)].append(Detection(box * scale.repeat(2), score.item(), points * scale))
         return [sorted(some, key=_by_sureness) for some in faces]
 
-
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #05786903
 class Detector(_Search):
     """MTCNN: three networks, each with a closer look at what the one before let through.
@@ -308,7 +303,6 @@ class Detector(_Search):
             left = [n for n in left if not any(face.score >= enough for face in faces[n])]
             if not left: break
         return faces
-
 
 # %% ../../nbs/03_preprocessing/01_detector.ipynb #7c6188a0
 @lru_cache(maxsize=4)

@@ -116,7 +116,6 @@ def _no_face(image: torch.Tensor, settings: dict) -> dict: # a part of the row
     reason = f"found no face of at least {settings['min_size']} pixels in {width} x {height}"
     return dict(status="no face", reason=reason, faces=0)
 
-
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #24155931
 def _stamp(path: Path) -> dict[str, str]: # a part of the row
     "By what a file is known again: its size, and the checksum of its bytes."

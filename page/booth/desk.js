@@ -1,11 +1,11 @@
 // What one widget model knows, its views listen: which source runs, and what was seen of it.
 // One frame is on its way at a time, so a slow kernel gets fewer, and none twice.
+import { Calling } from "../desk.js";
 import { Camera, Photographs, refusal, Video } from "./source.js";
 
 export const LENGTH = 150; // frames that the curve shows
 const LEAST = { camera: 90, video: 90, photographs: 1500, clip: 160 }; // ms between two frames
 const REST = 5000; // ms that a calibration takes
-const CALL = 3000; // ms between two calls for a kernel at work
 const IDLE = 120; // ms until a source without a frame is asked again
 const ENOUGH = 20; // frames with a face that an adaptation needs
 
@@ -22,13 +22,11 @@ export const left = (rest, now) => Math.max(0, Math.ceil((rest.until - now) / 10
 /** The frame of the clip after number n. @param {any} hello @param {number} n */
 export const nextOf = (hello, n) => (n + 1) % hello.frames;
 
-export class Desk {
+/** @extends {Calling<News>} */
+export class Desk extends Calling {
   /** @param {(message: any, buffers?: ArrayBuffer[]) => void} send */
   constructor(send) {
-    this.send = send;
-    this.page = Math.floor(Math.random() * 2 ** 31);
-    this.views = new Set();
-    this.hello = null; // what the kernel said at first
+    super(send);
     this.state = { way: "", calibrated: false, kept: 0 };
     this.kind = ""; // of the source that runs
     this.source = null;
@@ -49,17 +47,8 @@ export class Desk {
     globalThis.addEventListener?.("pagehide", this.gone);
     this.call();
   }
-  call() {
-    if (this.hello) return;
-    this.send({ type: "ready", page: this.page });
-    this.calling = setTimeout(() => this.call(), CALL);
-  }
-  /** @param {News} what */
-  changed(what) {
-    for (const view of this.views) view.changed(what);
-  }
   close() {
-    clearTimeout(this.calling);
+    super.close();
     this.stop();
     globalThis.removeEventListener?.("pagehide", this.gone);
   }
@@ -168,8 +157,7 @@ export class Desk {
     else if (type === "error") this.fail(message.text, message.seq);
   }
   greet(message) {
-    clearTimeout(this.calling);
-    this.hello = message;
+    this.greeted(message);
     this.take(message);
     this.changed("hello");
     this.tick();

@@ -13,14 +13,15 @@ export function fromFiles(name) {
   return fetched.get(name);
 }
 
+/** A file as it is. @param {string} name @returns {Promise<Response>} */
+export async function fileOf(name) {
+  const answer = await fetch(name).catch(() => null); // no network, or no server
+  if (!answer?.ok) throw new Error(`${name} is missing: was the whole folder copied?`);
+  return answer;
+}
+
 async function unpacked(name) {
-  let answer = null;
-  try {
-    answer = await fetch(`${name}.z`);
-  } catch {
-    // no network, or no server
-  }
-  if (!answer?.ok) throw new Error(`${name}.z is missing: was the whole folder copied?`);
+  const answer = await fileOf(`${name}.z`);
   try {
     return await inflated(answer.body);
   } catch {

@@ -1,6 +1,6 @@
 // The race's trainings, one worker each; to the theatre it is what a notebook's kernel is.
 import { joined, STEPS } from "./trainer.js";
-import { fromFiles } from "./files.js";
+import { fileOf, fromFiles } from "./files.js";
 import { movie } from "./movie.js";
 import { label, toCode, variantOf } from "./settings.js";
 
@@ -80,12 +80,11 @@ export class Kernel {
   /** The race so far as a page of its own. */
   async film() {
     try {
-      const answer = await fetch("movie.html");
-      if (!answer.ok) throw new Error("movie.html is missing: was the whole folder copied?");
+      const recorded = await (await fileOf("movie.html")).text();
       const all = this.frames.map((kept) =>
         kept.map((f) => ({ info: f.info, block: this.whole(f, kept.at(-1)) })),
       );
-      const page = await movie(await answer.text(), this.runs(), all);
+      const page = await movie(recorded, this.runs(), all);
       this.say({ type: "film" }, [new TextEncoder().encode(page)]);
     } catch (error) {
       this.say({ type: "film", error: error.message });

@@ -63,17 +63,15 @@ export async function encodeRun(run) {
   };
 }
 
-const seenAs = (/** @type {Uint8Array} */ b) => new DataView(b.buffer, b.byteOffset, b.byteLength);
-
 /**
  * @param {string} page of the recorded race
  * @param {{runs: any[], blocks: Uint8Array[]}} told as the theatre is told
  * @param {{info: any, block: Uint8Array}[][]} frames of every run
  */
 export async function movie(page, { runs, blocks }, frames) {
-  const made = runsOf(runs, blocks.map(seenAs));
+  const made = runsOf(runs, blocks);
   made.forEach((run, p) =>
-    frames[p].forEach(({ info, block }) => addFrame(run, frameOf(run, info, seenAs(block)))),
+    frames[p].forEach(({ info, block }) => addFrame(run, frameOf(run, info, block))),
   );
   const data = JSON.stringify({ runs: await Promise.all(made.map(encodeRun)) });
   const safe = data.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);

@@ -1,6 +1,7 @@
 // What one widget model knows, its views listen: `state` is what the reader wants, `picture` what
 // came last.
 // The kernel renders; the desk asks for one picture at a time and then only for the newest state.
+import { Calling, randomSeed } from "../desk.js";
 import { clamp, mix } from "../numbers.js";
 import { toCanvas } from "./pictures.js";
 
@@ -12,7 +13,6 @@ const QUICK = 45; // ms: a rough picture that came sooner may be larger
 const SLOW = 85; // ms: one that came later is to be smaller
 const GLIDE = 350; // ms in which the face goes over to a new expression
 const LATE = 800; // ms until the page says that it waits
-const CALL = 3000; // ms between two calls for a kernel at work
 
 /**
  * @typedef {"hello" | "state" | "pictures" | "expression" | "explain" | "picture" | "status"} News
@@ -30,7 +30,6 @@ const CALL = 3000; // ms between two calls for a kernel at work
  * @property {Record<string, number>} [shown] the look of the person shown
  */
 
-export const randomSeed = () => Math.floor(Math.random() * 2 ** 31);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** The mean over both sides of the face. @param {number[][]} au */
@@ -46,13 +45,11 @@ export function nextRough(rough, took) {
   return took < QUICK ? Math.min(SIZES.length - 1, rough + 1) : rough;
 }
 
-export class Desk {
+/** @extends {Calling<News>} */
+export class Desk extends Calling {
   /** @param {(message: any) => void} send */
   constructor(send) {
-    this.send = send;
-    this.page = randomSeed();
-    this.views = new Set();
-    this.hello = null; // what the kernel said at first
+    super(send);
     /** @type {State} */
     this.state = null;
     this.expression = ""; // the one that was drawn last
@@ -77,18 +74,9 @@ export class Desk {
     this.explaining = false;
     this.call();
   }
-  call() {
-    // a kernel at work may miss it
-    if (this.hello) return;
-    this.send({ type: "ready", page: this.page });
-    this.calling = setTimeout(() => this.call(), CALL);
-  }
-  /** @param {News} what */
-  changed(what) {
-    for (const view of this.views) view.changed(what);
-  }
   close() {
-    for (const timer of [this.rest, this.late, this.calling]) clearTimeout(timer);
+    super.close();
+    for (const timer of [this.rest, this.late]) clearTimeout(timer);
   }
   get busy() {
     const { waiting, fresh, rest, drawing, glide } = this;
@@ -230,8 +218,7 @@ export class Desk {
     else if (type === "frame" && this.hello) this.takeFrame(message, buffers, mine, reply);
   }
   greet(message) {
-    clearTimeout(this.calling);
-    this.hello = message;
+    this.greeted(message);
     this.state = message.state;
     this.fresh = false;
     this.changed("hello");

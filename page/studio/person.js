@@ -1,7 +1,7 @@
 // Who is shown, and in which domain.
 import { h, setText } from "../dom.js";
 import { button } from "./button.js";
-import { randomSeed } from "./desk.js";
+import { randomSeed } from "../desk.js";
 
 const ENDS = { age: ["young", "old"], weight: ["thin", "heavy"], skin: ["light", "dark"] };
 

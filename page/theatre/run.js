@@ -205,10 +205,10 @@ export async function decodeRun(data) {
 
 // ---- from messages of the kernel (widgets.run_blocks, widgets.frame_block)
 
-/** @param {DataView} view */
+/** @param {ArrayBufferView} view */
 const copyOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
 
-/** Runs without frames. @param {any[]} metas @param {DataView[]} buffers */
+/** Runs without frames. @param {any[]} metas @param {ArrayBufferView[]} buffers */
 export function runsOf(metas, buffers) {
   /** @type {Run[]} */
   const runs = [];
@@ -232,7 +232,7 @@ export function runsOf(metas, buffers) {
  * One frame: float32 centers, head, bias and recall, then int16 points.
  * @param {Run} run
  * @param {any} info
- * @param {DataView} buffer
+ * @param {ArrayBufferView} buffer
  * @returns {Frame}
  */
 export function frameOf(run, info, buffer) {

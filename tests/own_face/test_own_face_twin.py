@@ -15,7 +15,7 @@ def acting(**units):
 
 def test_it_stands_where_alignment_would_bring_it():
     who, scene = room._twin(48, -.1)
-    with torch.no_grad(): points = room._artist().landmarks(torch.zeros(1, 18), who, scene, 48)[0]
+    with torch.no_grad(): points = room._camera(1).landmarks(torch.zeros(1, 18), who, scene, 48)[0]
     assert (points.double() - reference_points(48, -.1)).norm(dim=1).max() < 4 and (points.mean(0) - reference_points(48, -.1).mean(0)).abs().max() < .3
 
 def test_it_does_what_was_read():
