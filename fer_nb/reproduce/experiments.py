@@ -130,7 +130,9 @@ giveaway        When an angular margin gives the answer away
 grounds         Which adaptation works on real digits, and which scorer finds it
 laptop_networks Two networks for a laptop, on faces
 margins         What a margin between directions buys, on digits and on faces
+margins_lab     Seeds 1 to 4 of week 2's lab, which a student need not train
 mnist_table     Wild-MNIST on the whole MNIST, from its IDX files
+own_face        What calibration and adaptation to one's own frames do for a reader of action units
 photographs     What each step from photograph to face is worth
 pseudo_labels   Pseudo-emotions from noisy action units
 separate        Separate loss on basic and compound expressions

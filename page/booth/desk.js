@@ -160,7 +160,15 @@ export class Desk extends Calling {
     this.greeted(message);
     this.take(message);
     this.changed("hello");
-    this.tick();
+    if (this.kind) return this.tick();
+    const n = this.hello.rest - 1; // nobody has chosen a source: a resting frame is not kept
+    this.send({
+      type: "clip",
+      page: this.page,
+      seq: (this.waiting = ++this.seq),
+      n,
+      resting: false,
+    });
   }
   take({ way, calibrated, kept }) {
     this.state = { way, calibrated, kept };
@@ -168,14 +176,14 @@ export class Desk extends Calling {
   async see(message, buffers) {
     const mine = this.turn,
       pictures = [...buffers];
-    if (this.kind === "clip") {
+    if (message.n != null) {
       const frame = await createImageBitmap(new Blob([pictures.shift()], { type: "image/jpeg" }));
       if (mine !== this.turn) return;
       this.frame = frame;
-      this.n = nextOf(this.hello, this.n);
+      this.n = nextOf(this.hello, message.n);
     }
     this.waiting = 0;
-    this.frames++;
+    this.frames += this.kind ? 1 : 0;
     this.seen = message;
     this.state.kept = message.kept;
     this.twin = message.face ? pictures[0] : null;
@@ -185,6 +193,7 @@ export class Desk extends Calling {
       if (this.resting) this.resting.frames++;
     }
     this.changed("seen");
+    if (!this.kind) return;
     if (this.rested()) this.calibrated();
     else this.later(Math.max(0, LEAST[this.kind] - (performance.now() - this.asked)));
   }

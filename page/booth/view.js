@@ -133,7 +133,7 @@ export class View {
       return [canvas, h("figure", {}, canvas, h("figcaption", { text }))];
     };
     let frame, twin;
-    [this.picture, frame] = one("frame", "what the camera sees");
+    [this.picture, frame] = one("frame", "what is seen");
     [this.twin, twin] = one("twin", "the twin: what was read, drawn");
     this.curve = new Curve();
     return h(
@@ -177,9 +177,10 @@ export class View {
     setText(this.status, this.words());
   }
   words() {
-    const { kind, busy, resting, seen, state } = this.desk;
+    const { kind, busy, resting, seen, state, frames } = this.desk;
     if (busy) return busy;
-    if (!kind) return "Choose a source. Without a camera, the clip plays its part.";
+    const shown = frames ? "" : "A frame of the clip. ";
+    if (!kind) return `${shown}Choose a source. Without a camera, the clip plays its part.`;
     if (resting) return `Keep a resting face: ${left(resting, performance.now())} s`;
     const zero = state.calibrated ? "your own zero" : "no calibration yet";
     const way = state.way ? `adapted by ${state.way}` : "not adapted";

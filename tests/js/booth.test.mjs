@@ -68,6 +68,25 @@ test("a picture's longer side is at most 256", () => {
   assert.deepEqual(fitted(4000, 20), [256, 16]);
 });
 
+test("before a source is chosen a resting frame of the clip shows what it looks like", async () => {
+  assert.deepEqual([last("clip").n, last("clip").resting], [HELLO.rest - 1, false]); // not kept
+  await seen({ n: HELLO.rest - 1 });
+  assert.deepEqual([desk.frame.width, desk.seen.n], [96, HELLO.rest - 1]);
+  assert.deepEqual([desk.kind, desk.frames, desk.waiting], ["", 0, 0]);
+  await wait(10_000);
+  assert.equal(sent.filter((m) => m.type === "clip").length, 1); // and no other follows
+});
+
+test("a source that is chosen while that frame is under way goes first", async () => {
+  const { seq } = last("clip");
+  await desk.start("clip");
+  desk.hear({ type: "seen", page: desk.page, seq, n: 3, face: FACE, kept: 0 }, [
+    new ArrayBuffer(4),
+  ]);
+  await flush();
+  assert.deepEqual([desk.frames, last("clip").n], [0, 0]);
+});
+
 test("a refusal is a sentence, and the clip plays", async () => {
   assert.match(refusal({ name: "NotAllowedError" }), /^The camera was not allowed: the clip/);
   assert.match(refusal(new Error("?")), /^The camera did not start: the clip plays instead\.$/);
@@ -78,14 +97,6 @@ test("a refusal is a sentence, and the clip plays", async () => {
   assert.equal(desk.kind, "clip");
   assert.match(desk.error, /not allowed/);
   assert.equal(last("clip").n, 0);
-});
-
-test("nothing is asked for before a source is chosen", async () => {
-  await wait(5000);
-  assert.deepEqual(
-    sent.map((m) => m.type),
-    ["ready"],
-  );
 });
 
 test("one frame at a time, as a JPEG and nothing else", async () => {
@@ -183,7 +194,7 @@ test("an error is shown, and the frames go on", async () => {
   desk.hear({ type: "error", page, seq, text: "frame: expected a JPEG" }, []);
   assert.equal(desk.error, "frame: expected a JPEG");
   await wait(200);
-  assert.equal(sent.filter((m) => m.type === "clip").length, 2);
+  assert.equal(sent.filter((m) => m.type === "clip").length, 3); // the first shows what it looks like
 });
 
 test("an answer to another page, or to a source that has gone, is not heard", async () => {
