@@ -49,7 +49,8 @@ def find_chromium():
 def chromium(*more):
     "A headless browser with a new profile, started with more arguments."
     pytest.importorskip("playwright")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Page, sync_playwright
+    Page.wait_for_function.__kwdefaults__["polling"] = 100 # ms; asked at every frame, a page that waits paints all the time
     path = find_chromium()
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=[*ARGS, *more])
