@@ -20,11 +20,6 @@ PATIENCE = 300  # seconds to wait for what must come
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 THEATRE = "document.querySelector('.fnb').theatre"  # the first theatre of the page: state(), goto(i), play(), pause(), painted
 STUDIO = "document.querySelector('.fst').studio"     # the first AU studio of the page: state(), desk
-ENDED = """() => {
-    const { run } = window, { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-    run.idle = kernel.status === "idle" ? run.idle + 1 : 0;                                // looks, one a second
-    return run.ended || run.idle > 60;
-}"""
 NOISE = (  # console errors of JupyterLab itself, without a word about us
     "favicon",
     "Failed to load resource: the server responded with a status of 404",   # workspace and settings files that do not exist yet
@@ -137,18 +132,13 @@ class Server:
     def start_all(self, page):
         "Run All Cells; `finished` waits for the last of them."
         page.evaluate("""() => {
-            const run = window.run = { idle: 0 };
-            window.jupyterapp.commands.execute("notebook:run-all-cells").then(() => { run.ended = true; });
+            window.ended = false;
+            window.jupyterapp.commands.execute("notebook:run-all-cells").then(() => { window.ended = true; });
         }""")
 
     def finished(self, page):
-        "The notebook as it is saved when its last cell has run, or one has failed; once more if the kernel stood still (test_notebooks.py says why)."
-        page.wait_for_function(ENDED, timeout=0, polling=1000)
-        if not page.evaluate("window.run.ended"):
-            page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-            self.wait_idle(page)
-            self.start_all(page)
-            page.wait_for_function(ENDED, timeout=0, polling=1000)
+        "The notebook as it is saved when its last cell has run, or one has failed."
+        page.wait_for_function("window.ended", timeout=0, polling=1000)
         self.save(page)
         path = page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
         return nbformat.read(self.folder / path.removeprefix(self.prefix), 4)
