@@ -37,7 +37,7 @@ function buildRow(name, tag, props) {
     tick.style.left = share((before * MOST) / most);
     dot.hidden = truth == null;
     if (truth != null) dot.style.left = share(truth);
-    setText(value, now.toFixed(2));
+    setText(value, now.toFixed(2).replace("-0.00", "0.00"));
   };
   return { el, show };
 }

@@ -1,15 +1,20 @@
 "From frame to intensities, and where zero is: by hand."
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from fer_nb.adaptation import Coral, DomainObjective
 from fer_nb.backbones import LabCNN, Output
+from fer_nb.faces import AU_NAMES
 from fer_nb.own_face import (Intensities, Lessons, Zero, calibrate, cut_face, difference_head, face_crops, lessons, look, prepared, read, read_from_zero,
                              take_clip, train_reader)
 from fer_nb.own_face import reader as room
+from fer_nb.pictures import read_image
 from fer_nb.preprocessing import detect
 
 
@@ -98,3 +103,27 @@ def test_a_reader_learns(monkeypatch):
     assert (said - part.au).square().mean() < .85 * (part.au - part.au.mean(0)).square().mean() and not model.training
 
 def test_zero_has_three_parts(): assert Zero._fields == ("embedding", "scores", "head")
+
+
+# ---- photographs that come with packages
+
+def shipped(name):
+    skimage = pytest.importorskip("skimage")
+    return Path(skimage.__file__).parent/"data"/name
+
+@pytest.mark.slow
+def test_a_real_smile_is_read():
+    "Cheeks, lip corners, parted lips: FACS's 6, 12 and 25. The reader has seen drawn faces only."
+    crops, found = face_crops(read_image(shipped("astronaut.png"))[None])
+    read_on = read(train_reader(0), crops)[0]
+    assert found.all() and {AU_NAMES[k] for k in read_on.topk(3).indices} == {"AU6", "AU12", "AU25"}
+
+@pytest.mark.slow
+def test_small_faces_of_others_are_found_and_read():
+    "lfw_subset: a hundred faces of 25 pixels, enlarged, then a hundred pictures of something else."
+    pictures = torch.from_numpy(np.load(shipped("lfw_subset.npy"))).float()[:, None]
+    large = (F.interpolate(pictures, size=100, mode="bicubic").clamp(0, 1) * 255).to(torch.uint8)
+    crops, found = face_crops(F.pad(large, [30] * 4, value=128).expand(-1, 3, -1, -1))
+    assert found[:100].sum() >= 95 and found[100:].sum() <= 2
+    seen = read(LabCNN(18, in_size=48).eval(), crops)
+    assert seen.shape == (len(crops), 18) and seen.isfinite().all()
