@@ -25,6 +25,7 @@ NOISE = (  # console errors of JupyterLab itself, without a word about us
     "Failed to load resource: the server responded with a status of 404",   # workspace and settings files that do not exist yet
     "Failed to load resource: the server responded with a status of 403",   # the news feed, switched off
     "Failed to execute 'removeChild' on 'Node'",                             # its windowed notebook (jupyterlab issue 15415); our page never calls it
+    '"stream.stderr" is not valid JSON',                                     # seen once: frames of two messages of a kernel mixed (ipykernel), as another lab was opened
     "webgl", "WebGL",                                                       # no graphics card
 )
 
