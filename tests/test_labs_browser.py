@@ -34,9 +34,7 @@ def opened(jupyter, browser):
     with jupyter.room("lab") as room:
         def opening(name):
             shutil.copy(LABS/f"{name}.ipynb", room.folder)
-            if pages:
-                room.next_notebook(pages[0], f"{name}.ipynb")
-                room.errors.clear()                                                # of the kernel that was ended
+            if pages: room.next_notebook(pages[0], f"{name}.ipynb")
             else: pages.append(room.open_notebook(browser, f"{name}.ipynb", 1280, 800))
             return room, pages[0]
         yield opening
@@ -62,4 +60,6 @@ def test_runs_and_draws(opened, name):
     for cell, i in widgets:
         page.evaluate("n => window.jupyterapp.shell.currentWidget.content.scrollToItem(n)", cell)
         page.wait_for_function(DRAWN, arg=[cell, i])
-    assert room.errors == []
+    said = room.errors.copy()
+    room.errors.clear()                                                            # the next lab is not to be blamed
+    assert said == []

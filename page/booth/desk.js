@@ -94,10 +94,10 @@ export class Desk extends Calling {
     const mine = this.turn;
     if (!this.kind || this.waiting || this.busy || !this.hello) return;
     this.asked = performance.now();
+    if (this.kind === "clip") return this.askClip(this.n);
     const seq = (this.waiting = ++this.seq);
-    const { page, kind } = this,
+    const { page } = this,
       resting = Boolean(this.resting);
-    if (kind === "clip") return this.send({ type: "clip", page, seq, n: this.n, resting });
     const frame = await Promise.resolve(this.source.grab()).catch(() => null);
     if (mine !== this.turn) return;
     if (!frame) {
@@ -107,6 +107,10 @@ export class Desk extends Calling {
     }
     this.frame = frame.picture;
     this.send({ type: "frame", page, seq, resting }, [frame.jpeg]);
+  }
+  askClip(n) {
+    const seq = (this.waiting = ++this.seq);
+    this.send({ type: "clip", page: this.page, seq, n, resting: Boolean(this.resting) });
   }
   later(wait) {
     clearTimeout(this.next);
@@ -161,14 +165,7 @@ export class Desk extends Calling {
     this.take(message);
     this.changed("hello");
     if (this.kind) return this.tick();
-    const n = this.hello.rest - 1; // nobody has chosen a source: a resting frame is not kept
-    this.send({
-      type: "clip",
-      page: this.page,
-      seq: (this.waiting = ++this.seq),
-      n,
-      resting: false,
-    });
+    this.askClip(this.hello.rest - 1); // nobody has chosen a source: a resting frame is not kept
   }
   take({ way, calibrated, kept }) {
     this.state = { way, calibrated, kept };
