@@ -2488,6 +2488,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'fer_nb.own_face.reader.face_crops': ( '18_own_face/reader.html#face_crops',
                                                                                'fer_nb/own_face/reader.py'),
                                         'fer_nb.own_face.reader.lessons': ('18_own_face/reader.html#lessons', 'fer_nb/own_face/reader.py'),
+                                        'fer_nb.own_face.reader.load_reader': ( '18_own_face/reader.html#load_reader',
+                                                                                'fer_nb/own_face/reader.py'),
                                         'fer_nb.own_face.reader.look': ('18_own_face/reader.html#look', 'fer_nb/own_face/reader.py'),
                                         'fer_nb.own_face.reader.prepared': ( '18_own_face/reader.html#prepared',
                                                                              'fer_nb/own_face/reader.py'),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClosedError, websocket_connect
 
 import proxy
 
@@ -83,7 +83,7 @@ def hub(folder):
 
 class Student:
     "Logs in, opens a kernel, runs cells over a websocket as JupyterLab does."
-    def __init__(self, hub, name): self.hub, self.name, self.errors, self.printed = hub, name, [], []
+    def __init__(self, hub, name): self.hub, self.name, self.session, self.errors = hub, name, uuid.uuid4().hex, []
 
     def start(self):
         "The server, and a kernel in it."
@@ -99,20 +99,32 @@ class Student:
 
     async def run(self, *sources):
         "Run cells one after the other; errors are kept, what the last one prints comes back."
-        address = f"{self.hub.url}user/{self.name}/api/kernels/{self.kernel}/channels".replace("http", "ws", 1)
-        line = await websocket_connect(HTTPRequest(address, headers={"Authorization": f"token {self.hub.token}"}, request_timeout=PATIENCE), max_message_size=2**30)
-        for source in sources: printed = await self._run(line, source)
-        line.close()
+        self.line = await self._connect()
+        for source in sources: printed = await self._run(source)
+        self.line.close()
         return printed
 
-    async def _run(self, line, source):
-        header = dict(msg_id=uuid.uuid4().hex, msg_type="execute_request", username=self.name, session="class", version="5.3", date="")
+    async def _connect(self):
+        "A line to the kernel. When one breaks, the server keeps for its session what the kernel says until there is another."
+        address = f"{self.hub.url}user/{self.name}/api/kernels/{self.kernel}/channels?session_id={self.session}".replace("http", "ws", 1)
+        return await websocket_connect(HTTPRequest(address, headers={"Authorization": f"token {self.hub.token}"}, request_timeout=PATIENCE), max_message_size=2**30)
+
+    async def _say(self, message):
+        with suppress(WebSocketClosedError): return await self.line.write_message(message)
+        self.line = await self._connect()
+        await self.line.write_message(message)
+
+    async def _hear(self):
+        while (message := await asyncio.wait_for(self.line.read_message(), PATIENCE)) is None: self.line = await self._connect()
+        return message
+
+    async def _run(self, source):
+        header = dict(msg_id=uuid.uuid4().hex, msg_type="execute_request", username=self.name, session=self.session, version="5.3", date="")
         content = dict(code=source, silent=False, store_history=True, user_expressions={}, allow_stdin=False, stop_on_error=True)
-        await line.write_message(json.dumps(dict(header=header, parent_header={}, metadata={}, content=content, channel="shell", buffers=[])))
+        await self._say(json.dumps(dict(header=header, parent_header={}, metadata={}, content=content, channel="shell", buffers=[])))
         printed, left = "", {"reply", "idle"}
         while left:
-            message = await asyncio.wait_for(line.read_message(), PATIENCE)
-            assert message is not None, f"{self.name}: the kernel's line is closed"
+            message = await self._hear()
             if isinstance(message, bytes): continue # frames of the theatre
             told = json.loads(message)
             if told["parent_header"].get("msg_id") != header["msg_id"]: continue

@@ -52,6 +52,15 @@ def test_five_students_finish_the_first_lab_at_once(class_of_five):
         seconds = student.memory.pop("seconds")
         print(f"{student.name}: " + ", ".join(f"{kind} {kb / 1024:.0f} MB" for kind, kb in student.memory.items()) + f", {seconds:.0f} s of a processor")
 
+def test_a_broken_line_is_mended(class_of_five):
+    "As JupyterLab does: students whose connection drops get another, and what the kernel said meanwhile."
+    student = class_of_five[0]
+    async def work():
+        student.line = await student._connect()
+        student.line.protocol.stream.close()
+        return await student._run("print('heard')")
+    assert asyncio.run(work()) == "heard\n"
+
 
 # ---- the files that a teacher copies
 

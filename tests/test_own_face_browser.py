@@ -18,9 +18,8 @@ SETTING = f"""import json, sys, torch
 torch.set_num_threads(1)
 sys.path.append({str(__import__('pathlib').Path(__file__).parent)!r})
 from fake_camera import number_on
-from fer_nb.own_face import booth, own_face, take_clip, train_reader
-booth.train_reader = lambda seed: train_reader(seed, 4)               # half as long, and a shorter, smaller clip: nothing here depends on them
-booth.take_clip = lambda seed, rate: take_clip(seed, rate, 1, 96)
+from fer_nb.own_face import booth, own_face, take_clip
+booth.take_clip = lambda seed, rate: take_clip(seed, rate, 1, 96)     # a shorter, smaller clip: nothing here depends on it
 stage = own_face()
 log, seen = [], stage.booth._seen
 def noted(image, resting, n=None):

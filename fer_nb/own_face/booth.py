@@ -22,8 +22,8 @@ from ..files import static_text
 from ..large_margin import score_report
 from .adapting import WAYS, adapt, au_correlation
 from .clip import Clip, take_clip
-from .reader import (SMALLEST, Zero, calibrate, cut_face, lessons, look, prepared,
-                                    train_reader)
+from .reader import (SMALLEST, Zero, calibrate, cut_face, lessons, load_reader,
+                                    look, prepared, train_reader)
 from .twin import draw_twin
 from ..preprocessing import Detection, detect
 from ..plots import color, figure
@@ -107,9 +107,9 @@ class _Memory:
 # %% ../../nbs/18_own_face/04_booth.ipynb #db5dd1f1c1da
 class _Readers(_Memory):
     "The reader as it was, the reader as it is, and the person's zero for both of them."
-    def __init__(self, seed: int):
+    def __init__(self, seed: int | None):
         super().__init__()
-        self.before = train_reader(seed)
+        self.before = load_reader() if seed is None else train_reader(seed)
         self.reset()
 
     def reset(self) -> None:
@@ -214,10 +214,10 @@ class Booth(_Changing):
     """What answers a page that shows one's own face; no widget is needed.
 
     Args:
-        seed: of the reader
+        seed: of a reader that is trained now, see `train_reader`; None: the one that ships
         clip: seed of the clip that plays the camera's part"""
-    def __init__(self, seed: int = 0, clip: int = 0):
-        super().__init__(whole("seed", seed, 0))
+    def __init__(self, seed: int | None = None, clip: int = 0):
+        super().__init__(seed)
         self.clip = _film(clip)
 
     def answer(
@@ -299,10 +299,10 @@ def _widget() -> Any: # the class
     return OwnFace
 
 def own_face(
-    seed: int = 0, # of the reader
+    seed: int | None = None, # of a reader that is trained now; None: the one that ships
     clip: int = 0, # seed of the clip that plays the camera's part
 ) -> Any: # the widget, shown when it ends a cell
-    """A page that reads your face, before and after it has adapted to you; half a minute to begin.
+    """A page that reads your face, before and after it has adapted to you.
 
     Nothing is stored, and nothing leaves for another place than this notebook's kernel.
 

@@ -9,19 +9,21 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from ..backbones import LabCNN, Output
 from ..checks import instance, need, number, tensor, whole
 from ..faces import AU_NAMES, DOMAINS, FaceRenderer, Faces, load_faces, sample_identity
+from ..files import data_file
 from ..preprocessing import Detection, align, detect, normalize, to_gray
 from ..runtime import evaluating
 from ..training import Batches, cosine, fit
 
 # %% auto #0
 __all__ = ['SIDE', 'MARGIN', 'SMALLEST', 'LABORATORIES', 'RIDGE', 'cut_face', 'face_crops',
-           'prepared', 'Lessons', 'lessons', 'Intensities', 'adamw', 'train_reader', 'look', 'read',
-           'difference_head', 'Zero', 'calibrate', 'read_from_zero']
+           'prepared', 'Lessons', 'lessons', 'Intensities', 'adamw', 'train_reader', 'load_reader',
+           'look', 'read', 'difference_head', 'Zero', 'calibrate', 'read_from_zero']
 
 # %% ../../nbs/18_own_face/01_reader.ipynb #51eca622a963
 SIDE, MARGIN, SMALLEST = 48, -.1, 24 # pixels; share of the square; pixels
@@ -135,6 +137,12 @@ def train_reader(
     batches = Batches(*both, batch_size=64, seed=seed)
     for _ in fit(model, Intensities(), batches, whole("epochs", epochs), optimizer=adamw(2e-3),
                  schedule=cosine()): pass
+    return model.eval()
+
+def load_reader() -> LabCNN: # evaluating
+    "The reader that ships: what `train_reader(0)` gave where the package was made."
+    model = LabCNN(len(AU_NAMES), in_size=SIDE)
+    model.load_state_dict(load_file(data_file("reader.safetensors")))
     return model.eval()
 
 # %% ../../nbs/18_own_face/01_reader.ipynb #51ec1dd94526

@@ -18,7 +18,7 @@ def made():
     model = LabCNN(18, in_size=48).eval()
     known = Lessons(torch.randn(40, 1, 48, 48), torch.rand(40, 18), torch.zeros(40, dtype=torch.int64))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "train_reader", lambda seed: model)
+        patch.setattr(room, "load_reader", lambda: model)
         patch.setattr(room, "lessons", lambda: known)
         film = room.take_clip
         patch.setattr(room, "take_clip", lambda seed, rate: film(seed, rate, 1, 96))
