@@ -1,7 +1,8 @@
 # make lab               the course in JupyterLab, on the Wild-MNIST notebook
 # make wmnist            the same experiment without a screen: table, movie, CSV in runs/wmnist
-# make test              every test
-# make fast              those that need neither a browser nor a notebook's kernel, without the slow ones
+# make test              every test but the slow ones: ten minutes
+# make all               every test: half an hour
+# make fast              those of make test that need neither a browser nor a notebook's kernel
 # make quick ROOM=dda    one changed room: export, its tests, its notebook
 # make sync              rebuild library, page, README and docs/house.md from their sources
 # make site              the course as pages that need no network, in _site
@@ -12,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONDONTWRITEBYTECODE := # a hundred kernels need not compile us anew
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # many tests wait for a browser or for another process
 
-.PHONY: lab wmnist test fast quick sync site lint floors browser proxy
+.PHONY: lab wmnist test all fast quick sync site lint floors browser proxy
 
 lab: .venv/lab.ready
 	.venv/bin/fer_nb lab course
@@ -20,7 +21,10 @@ lab: .venv/lab.ready
 wmnist: .venv/lab.ready
 	.venv/bin/fer_nb wmnist --out runs/wmnist
 
-test: .venv/dev.ready browser proxy
+test: .venv/dev.ready browser
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+all: .venv/dev.ready browser proxy
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 fast: .venv/dev.ready

@@ -162,8 +162,8 @@ def get(url):
     except urllib.error.HTTPError as e: return e.code, '', url
     except OSError: return None, '', url
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != 'posix', reason='signals')
+@pytest.mark.slow
 def test_lab_serves_with_a_token_until_it_is_stopped(tmp_path):
     env = {**os.environ, 'JUPYTER_RUNTIME_DIR': str(tmp_path/'runtime'), 'JUPYTER_CONFIG_DIR': str(tmp_path/'config'), 'IPYTHONDIR': str(tmp_path/'ipython'),
            'JUPYTERLAB_WORKSPACES_DIR': str(tmp_path/'workspaces'), 'JUPYTERLAB_SETTINGS_DIR': str(tmp_path/'settings'), 'JUPYTER_PLATFORM_DIRS': '1'}
@@ -229,6 +229,7 @@ def test_wmnist_writes_csv_and_movies(finished):
     assert [r['name'] for r in runs] == ['softmax', 'DDA λ=1 γ=3'] and all(r['n'] == 500 for r in runs)
     assert (out/'race.gif').read_bytes()[:6] == b'GIF89a'
 
+@pytest.mark.slow
 def test_a_second_call_trains_nothing_again(finished, monkeypatch, capsys):
     done, out = finished
     before, html = (out/'rows.jsonl').stat().st_mtime_ns, (out/'race.html').read_bytes()
@@ -295,9 +296,9 @@ def test_ctrl_c_with_one_worker(tmp_path, monkeypatch, capsys):
     assert [json.loads(line)['seed'] for line in (tmp_path/'out/rows.jsonl').read_text().splitlines()] == [0]
     assert main(args) == 0 and calls == [0, 1, 1]
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != 'posix', reason='signals')
 @pytest.mark.parametrize('to_all', [True, False])
+@pytest.mark.slow
 def test_ctrl_c_keeps_finished_rows(tmp_path, to_all):
     "One short training, then one without end; Ctrl-C in a terminal reaches every process, `kill -INT` one"
     out = tmp_path/'out'

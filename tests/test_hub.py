@@ -42,8 +42,8 @@ def class_of_five(tmp_path_factory):
         yield students
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(3000)
+@pytest.mark.slow
 def test_five_students_finish_the_first_lab_at_once(class_of_five):
     for student in class_of_five:
         assert student.errors == [] and student.state["done"], (student.name, student.errors)
@@ -52,6 +52,7 @@ def test_five_students_finish_the_first_lab_at_once(class_of_five):
         seconds = student.memory.pop("seconds")
         print(f"{student.name}: " + ", ".join(f"{kind} {kb / 1024:.0f} MB" for kind, kb in student.memory.items()) + f", {seconds:.0f} s of a processor")
 
+@pytest.mark.slow
 def test_a_broken_line_is_mended(class_of_five):
     "As JupyterLab does: students whose connection drops get another, and what the kernel said meanwhile."
     student = class_of_five[0]

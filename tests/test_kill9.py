@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
+@pytest.mark.slow
 def test_killed_at_random_moments():
     program = Path(__file__).resolve().parent.parent/"tools"/"kill9.py"
     run = subprocess.run([sys.executable, program, "--count", "4", "--seed", "1", "--kinds", "lab", "save"], capture_output=True, text=True)

@@ -262,6 +262,7 @@ def test_closed_page_leaves_no_thread(room):
     wait_for(lambda: log.read_text().split()[-1] == "0")                            # in vain if it goes on though nobody watches
 
 
+@pytest.mark.slow
 def test_page_that_comes_back_goes_on(room):
     page = room.page = room.open_notebook(room.browser, "lesson.ipynb")
     page.locator(".fnb").wait_for()

@@ -7,7 +7,7 @@ import pytest
 
 from ran import wrong
 
-pytestmark = [pytest.mark.browser, pytest.mark.notebooks, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.browser, pytest.mark.notebooks, pytest.mark.slow, pytest.mark.timeout(3600)]
 LABS = Path(__file__).parents[1]/"nbs/labs"
 RACES = dict(wild_mnist=3, margins=4, real_digits=3)  # lab -> networks that race from its first cell on
 IN_SIGHT = """selector => { const e = document.querySelector(selector)?.getBoundingClientRect(), w = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();

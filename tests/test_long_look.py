@@ -6,6 +6,7 @@ from long_look import NOTEBOOKS, grown, look
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
+@pytest.mark.slow
 def test_controls_leave_nothing_behind(jupyter, browser):
     with jupyter.room("long") as room: rows, errors = look(room, browser, minutes=0, pause=.05)
     assert errors == [] and len(rows) == 2 * len(NOTEBOOKS)

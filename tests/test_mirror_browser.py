@@ -33,6 +33,7 @@ def test_class_by_color_domain_by_shape_and_curves(page):
     for name in ("accuracy: target", "domain classifier: right", "proxy A-distance", "reversed gradient"): assert name in words
     assert page.locator(".fnb-findings summary:visible").count() == 2
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(room, page):
     assert found_in_both_themes(room, page, ".fnb") == []
     page.locator(".fnb-findings summary").last.click()

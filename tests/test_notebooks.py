@@ -22,6 +22,15 @@ NBS = Path(__file__).parents[1]/'nbs'
 NOTEBOOKS = sorted(p.relative_to(NBS).as_posix() for p in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
 LABS = [name for name in NOTEBOOKS if name.startswith('labs/')]
 each = pytest.mark.parametrize('name', NOTEBOOKS)
+SLOW = '''00_ground/00_checks 01_faces/01_raster 01_faces/05_hair 01_faces/08_renderer 01_faces/10_sets 01_faces/11_actions 02_datasets/05_leaks
+03_preprocessing/01_detector 04_backbones/00_lenets 04_backbones/01_faces 05_training/01_watch 05_training/03_loop 05_training/04_scores
+06_embeddings/02_recorder 06_embeddings/06_projections 07_widgets/04_stage 07_widgets/05_ask 11_dda 12_separate_loss 13_large_margin/04_score_studio
+14_grl/01_looks 14_grl/09_loops 15_angular_softmax 16_adaptation/00_distances 16_adaptation/01_digits 16_adaptation/02_norms 16_adaptation/03_scorers
+16_mirror 18_own_face/00_clip 18_own_face/01_reader 18_own_face/02_adapting 18_own_face/03_twin 18_own_face/04_booth 20_course 20_pack
+20_papers/00_recipe 20_papers/01_building 20_papers/02_scoring 20_papers/03_comparing 22_reproduce/02_sets 22_reproduce/05_runner
+23_assignments/01_jail 23_assignments/03_sandbox 23_assignments/05_release 23_assignments/06_judging 23_assignments/06b_checkers
+23_assignments/08_grading 23_assignments/09_gradebook 23_assignments/10_classes 24_page/00_step 24_page/01_knobs 24_page/02_playground slides/week5
+slides/week6'''.split()
 MACHINE = re.compile(r'(?<![\w.:/-])/(work|home|tmp|root|Users|private|var|opt|mnt)/|site-packages|[A-Z]:\\\\?Users')
 
 
@@ -46,7 +55,7 @@ def imports(source):
 def python(source): return '\n'.join(line for line in source.splitlines() if not line.lstrip().startswith(('%', '!')))
 
 
-def test_there_are_notebooks(): assert 'labs/wild_mnist.ipynb' in NOTEBOOKS and len(NOTEBOOKS) >= 10
+def test_there_are_notebooks(): assert {'labs/wild_mnist.ipynb', *(f'{name}.ipynb' for name in SLOW)} <= {*NOTEBOOKS} and len(NOTEBOOKS) >= 10
 
 
 # ---- as committed
@@ -154,7 +163,8 @@ def test_what_is_wrong_is_found():
 
 @pytest.mark.notebooks
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize('name', [name for name in NOTEBOOKS if name not in LABS]) # test_labs_browser.py runs those, and asks the same
+@pytest.mark.parametrize('name', [pytest.param(name, marks=[pytest.mark.slow] * (name.removesuffix('.ipynb') in SLOW))
+                                  for name in NOTEBOOKS if name not in LABS]) # test_labs_browser.py runs those, and asks the same
 def test_runs(name, tmp_path, warm, monkeypatch):
     "no error, no unexplained word on stderr, and every unanswered exercise says so"
     monkeypatch.setattr(warm_kernel.LAUNCH, warm)

@@ -11,7 +11,7 @@ from fake_camera import number_on, numbered, write_y4m
 from fer_nb.own_face import take_clip
 from lab_server import chromium, sticking_out, write_notebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(2400)]
 RATE, STILL = 6, 40                                                   # frames per second; seconds of rest at the film's beginning: a busy machine is slow to press a button
 BOOTH = "document.querySelector('.fob').booth"
 SETTING = f"""import json, sys, torch

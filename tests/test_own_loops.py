@@ -176,8 +176,8 @@ def test_accelerate_with_two_processes(ddp):
     same(first, second)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not find_spec('lightning'), reason='needs lightning')  # which takes its time where nobody needs it
+@pytest.mark.slow
 def test_lightning_with_two_processes(ddp, tmp_path):
     first, second = ddp(lightened, str(tmp_path))
     same(first, alone())
@@ -200,6 +200,7 @@ def sharded(rank):
     return {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in state(model).items()}
 
 
+@pytest.mark.slow
 def test_fully_sharded_with_two_processes(ddp):
     first, second = ddp(sharded)
     same(first, alone())

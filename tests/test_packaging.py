@@ -58,6 +58,7 @@ def test_wheel_holds_nothing_else(wheel):
     assert top == {'fer_nb', next(t for t in top if t.endswith('.dist-info'))}
     assert not [f for f in files if '.ipynb_checkpoints' in f or 'test' in Path(f).name or f.endswith('.pyc')] and wheel[0].stat().st_size < 30e6
 
+@pytest.mark.slow
 def test_metadata(wheel):
     dist = PathDistribution(next(wheel[1].glob('*.dist-info')))
     settings = dict(re.findall(r'^(\w+) = (.*)$', (ROOT/'settings.ini').read_text(encoding='utf-8'), re.M))

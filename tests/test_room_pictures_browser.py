@@ -78,6 +78,7 @@ def first_picture(page):
     return page.locator(PICTURE).get_attribute("src")
 
 
+@pytest.mark.slow
 def test_separate_loss_turning_centers(room):
     page = room.open("separate", *cells_for("12_separate_loss.ipynb", "interactive("))
     first = first_picture(page)                                                   # the notebook's own check has set 3 classes
@@ -101,6 +102,7 @@ for step in range(5): run.add(step, rng.normal(size=(60, D)) + step * np.eye(3, 
 sphere_figure(run)"""
 
 @pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.slow
 def test_separate_loss_on_the_circle_and_the_sphere(room, d):
     page = room.open(f"sphere{d}", f"D = {d}" + SPHERE)
     plot = page.locator(".js-plotly-plot").first
@@ -117,6 +119,7 @@ def test_separate_loss_on_the_circle_and_the_sphere(room, d):
 
 
 @pytest.mark.parametrize("notebook, names", [("12_separate_loss", ["softmax, 2-D", "separate, 2-D"]), ("14_grl/01_looks", ["λ = 0", "λ = 0.1", "λ = 1"])])
+@pytest.mark.slow
 def test_races_of_the_rooms(room, notebook, names):
     cells = cells_for(f"{notebook}.ipynb", "stage = race(")
     page = room.open(f"race_{Path(notebook).name}", *(re.split("^(?:ball|adapted) = ", c, flags=re.M)[0] for c in cells))     # without the pictures before it
@@ -127,6 +130,7 @@ def test_races_of_the_rooms(room, notebook, names):
     assert room.run_cell(page, "print(stage.error)") == "None"
 
 
+@pytest.mark.slow
 def test_a_data_set_shows_itself(room):
     notebook, = NBS.glob("*datasets/02_lab_sets.ipynb")
     page = room.open("data_set", *cells_for(notebook.relative_to(NBS), "tiny.readable().describe()"))
@@ -136,6 +140,7 @@ def test_a_data_set_shows_itself(room):
     assert page.wait_for_function("() => document.querySelector('img[alt=\"sample pictures\"]').naturalWidth > 100")
 
 
+@pytest.mark.slow
 def test_circle_of_angles(room):
     page = room.open("angles", *cells_for("15_angular_softmax.ipynb", "interactive("))
     first = first_picture(page)                                                   # the notebook's own check has set 40° and s = 64

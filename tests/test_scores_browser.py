@@ -133,6 +133,7 @@ def test_dark_light_narrow_and_names(room):
     assert page.locator(".fsc[role=group][aria-label]").count() == 1 and page.locator(".fsc-table[aria-label]").count() == 3 and page.locator(".fsc-verdict[role=status]").count() == 3
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(room):
     page = room.page
     slider(page, "AU4").fill("0.9")

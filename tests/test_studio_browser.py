@@ -307,6 +307,7 @@ def test_face_and_sliders_fit_one_screen_and_no_name_is_cut(room, width, height,
     assert studio <= room_for_it and cut == []
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(room):
     page = room.page
     chip(page, "surprise").click()

@@ -113,6 +113,7 @@ def test_knobs_have_words_and_only_used_ones_are_shown(room):
     page.locator(".fnb-drawer").wait_for(state="hidden")
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(room):
     page = room.page
     assert found_in_both_themes(room, page, ".fnb") == []

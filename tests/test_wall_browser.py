@@ -114,6 +114,7 @@ def test_names_are_text(page):
     page.keyboard.press("Escape")
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(page, scheme):
     page.emulate_media(color_scheme=scheme)
     until(page, f"document.querySelector('.fnw').classList.contains('dark') === {str(scheme == 'dark').lower()}")

@@ -21,6 +21,7 @@ def wait(page, condition): page.wait_for_function(f"() => {{ const s = document.
 def state(page): return page.evaluate(f"{THEATRE}.state()")
 
 
+@pytest.mark.slow
 def test_one_key_starts_a_race_in_sight(course):
     page = course.open_notebook(course.browser, "labs/wild_mnist.ipynb", 1280, 800)
     page.keyboard.press("Shift+Enter")

@@ -22,6 +22,7 @@ def seen(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 @pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.slow
 def test_a_full_disk(seen, name):
     found = seen[0][f"full {name}"]
     assert found["said"].startswith("OSError: [Errno 27] File too large: '") and "\n" not in found["said"]
@@ -29,6 +30,7 @@ def test_a_full_disk(seen, name):
     assert (found["changed"] == [] or name == "jsonl") and found["parts"] == [] and found["cut"] == []
 
 @pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.slow
 def test_a_folder_that_may_not_be_written(seen, name):
     found = seen[0][f"closed {name}"]
     assert found["said"].startswith("PermissionError: [Errno 13] Permission denied: '") and "\n" not in found["said"]

@@ -229,6 +229,7 @@ def share(rank, name, cut):
     return value.detach(), pushes, criterion.eval()(x[part], y[part]).detach()
 
 @pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.slow
 def test_two_unequal_shares_make_the_whole(ddp, name):
     x, y = PLAIN[name].batch()
     criterion, x = PLAIN[name].module().double(), x.requires_grad_()

@@ -11,6 +11,7 @@ from fer_nb.assignments.judging import Case
 from synthetic import check_lab
 
 
+@pytest.mark.slow
 def test_all_get_what_they_deserve(monkeypatch):
     "The faces are read once, not once for each pupil."
     monkeypatch.setattr(fer_nb.faces, "load_faces", cache(fer_nb.faces.load_faces))

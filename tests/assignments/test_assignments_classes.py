@@ -27,6 +27,7 @@ def graded(course, releases, tmp_path_factory):
     rows = grade(home/"in", LAB, home/"course", workers=1, limits=Limits(90, 2, 500), say=said.append)
     return home, some, said, {row["student"]: row for row in rows}
 
+@pytest.mark.slow
 def test_all_get_what_they_deserve(graded):
     _, some, _, rows = graded
     assert len(some) == len(rows) == len(SOME) and not [line for p in some for line in unfair(p, rows[p.name])]
@@ -81,6 +82,7 @@ def test_the_report(graded):
     assert f"{len(SOME)} submissions" in text and "Eq. 6 as it is printed" in text and "- copied: own_clamp: numbers of right" in text and "- broken: the file is no notebook" in text
     assert "<table" in (home/"course/report.html").read_text("utf-8")
 
+@pytest.mark.slow
 def test_check_says_what_is_missing(graded, capsys, releases, tmp_path):
     home = graded[0]
     assert check(home/"in/right"/f"{LAB}.ipynb", Limits(30, 5)) == []

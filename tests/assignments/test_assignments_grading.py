@@ -43,6 +43,7 @@ def test_what_ends_the_process_costs_only_itself():
     assert [m.score for m in found.values()] == [0, 2, 0, 2]
     assert "ended the program" in found["a"].says and ("in time" in found["c"].says or "TimeIsUp" in found["c"].says) and "ended the program" in cells[0].outputs[0].text
 
+@pytest.mark.slow
 def test_an_error_is_told():
     found, _ = marks(a="a = 1 / 0", b="b = = 2", c="c = 3")
     assert found["a"].says == "not yet: its cell stops with ZeroDivisionError: division by zero" and found["b"].mistake == "SyntaxError" and found["c"].score == 2

@@ -83,9 +83,9 @@ with Sandbox(Limits(600, 60, 300)) as box:
     print(box.apart, ran.outputs[0]["text"], run_cell(box, "import fer_nb.assignments.real_digits").error)
 """
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or platform.machine() not in CALLS, reason="numbers of Linux's system calls")
 @pytest.mark.parametrize("call", ["unshare", "mount", "mount_setattr"])
+@pytest.mark.slow
 def test_where_a_container_forbids_it_the_sandbox_goes_on_without(call):
     "Docker's filter forbids unshare, its AppArmor profile mounts, and an old kernel has no mount_setattr."
     ran = subprocess.run([sys.executable, "-c", FORBID, str(CALLS[platform.machine()][call])], capture_output=True, text=True)

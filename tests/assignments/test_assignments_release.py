@@ -29,6 +29,7 @@ def secrets(lab):
     shown = "\n".join(c["source"] for c in cells if not set(c["metadata"].get("tags", [])) & {"solution", "checker"})
     return {line for line in hidden if len(line) > 12 and line not in shown and not re.match(r"(from|import|#|\"\"\"|@)", line)}
 
+@pytest.mark.slow
 def test_it_leaks_nothing(released):
     lab, notebook = released
     text = "\n".join(c.source for c in notebook.cells)

@@ -99,6 +99,7 @@ def browser(tmp_path):
         context.close()
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_the_page_opens_plays_and_scrubs(browser, tmp_path):
     images = np.random.default_rng(0).normal(90, 60, (10_000, 14, 14)).clip(0, 255).astype(np.uint8)
     a, b = walk(n=10_000, f=100, k=10, noise=0.02, name=EVIL, images=images, minority=[3]), walk(n=500, f=40, k=10, seed=2, name="other")

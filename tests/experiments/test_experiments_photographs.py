@@ -54,6 +54,7 @@ def test_the_scores_of_the_lab_ship():
         assert len(there) == 140 and sum(float(r["score"]) == 0 for r in there) == missed and {int(r["label"]) for r in there} == set(range(7))
     assert sum(float(r["score"]) < .99 for r in rows if r["camera"] == "phone") == 47
 
+@pytest.mark.slow
 def test_a_score_for_every_photograph():
     rows = room.best_scores(1)
     assert [(r["camera"], r["label"]) for r in rows] == [(camera, k) for camera in CAMERAS for k in range(7)] and all(r["score"] == 0 or .7 <= r["score"] <= 1 for r in rows)

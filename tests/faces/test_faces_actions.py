@@ -61,6 +61,7 @@ def test_displacement_names_bad_input(au, wrong):
 
 
 # ---------------------------------------------------------------- figures
+@pytest.mark.slow
 def test_every_action_has_its_own_picture():
     pictures = _action_pictures(48, 36)
     assert pictures.shape == (N, 36, 48, 3) and pictures.dtype == torch.uint8
@@ -69,12 +70,14 @@ def test_every_action_has_its_own_picture():
     assert apart.min() > 60, f"{AU_NAMES[apart.min(1).values.argmin()]} looks like another action"
 
 
+@pytest.mark.slow
 def test_action_figure_names_number_action_and_muscle():
     axes = action_figure().axes
     assert [ax.get_title() for ax in axes] == [f"{n}\n{a.name}" for n, a in ACTION_UNITS.items()]
     assert [ax.get_xlabel().replace("\n", " ") for ax in axes] == [a.muscle for a in ACTION_UNITS.values()]
 
 
+@pytest.mark.slow
 def test_explain_shows_where_an_action_acts():
     figure = explain("AU26")
     rest, act, difference, way = (ax.images[0].get_array() for ax in figure.axes[:4])

@@ -353,6 +353,7 @@ SHARES = {'every second': [slice(0, None, 2), slice(1, None, 2)], 'two and six':
 def train_shares(rank, shares): return {kind: together(kind, SHARES[shares][rank], nn.parallel.DistributedDataParallel) for kind in ('reversal', 'loss', 'angular')}
 
 @pytest.mark.parametrize('shares', SHARES)
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(ddp, shares):
     first, second = ddp(train_shares, shares)
     for kind in first:

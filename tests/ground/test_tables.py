@@ -77,6 +77,7 @@ def test_markdown_is_aligned_and_cells_do_not_end_early():
     assert markdown([["only", "head"]]).splitlines() == ["| only | head |", "| ---- | ---- |"]
 
 
+@pytest.mark.slow
 def test_parallel_here_and_elsewhere():
     jobs = {n: (n,) for n in (4, 9, 16)}
     assert dict(parallel(jobs, math.sqrt, 1)) == dict(parallel(jobs, math.sqrt, 2)) == {4: 2, 9: 3, 16: 4}

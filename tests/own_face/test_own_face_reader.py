@@ -87,6 +87,7 @@ def test_looking_leaves_modes_alone():
     assert look(model, torch.randn(0, 1, 48, 48)).logits.shape == (0, 18)
     with pytest.raises(ValueError, match="x: expected"): look(model, torch.randn(3, 1, 40, 48))
 
+@pytest.mark.slow
 def test_lessons_are_aligned_and_know_who_rests():
     known = lessons()
     assert known.x.shape == (2240, 1, 48, 48) and known.au.shape == (2240, 18) and len(known.neutral.unique()) == 320
@@ -94,6 +95,7 @@ def test_lessons_are_aligned_and_know_who_rests():
     assert known.au[known.neutral].mean() < .05 < .1 < known.au.mean()
     assert lessons() is known
 
+@pytest.mark.slow
 def test_a_reader_learns(monkeypatch):
     "Twelve epochs on an eighth of the lessons: better than the mean."
     known, few = lessons(), slice(None, None, 8)

@@ -27,6 +27,7 @@ def out(step, *knobs):
 
 
 @pytest.mark.parametrize("name", mostly_slow(library_racers()))
+@pytest.mark.slow
 def test_turned_it_is_the_step_of_another_recipe(name):
     "All knobs at once, in float64; momenta and centers too."
     racer = library_racers()[name]
@@ -48,6 +49,7 @@ def test_turned_it_is_the_step_of_another_recipe(name):
     (lambda gamma: build(Recipe("focal", gamma=gamma)), dict(gamma=2.9), "knobs: expected"),
     (lambda m: build(Recipe("cosface", m=m, s=1.)), dict(m=.3), "knobs: expected numbers of the step, got unused 'm'"), # it is a buffer
     (lambda lam: build(Recipe("center" if lam < .65 else "softmax")), dict(lam=.7), "knobs: expected the same operations for all values")])
+@pytest.mark.slow
 def test_what_cannot_be_turned_is_named(make, knobs, says):
     with pytest.raises(ValueError, match=says): trace_knobs(make, knobs, X.float(), Y)
 
@@ -131,6 +133,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("fer_nb.cli.find_spec", lambda name: None)
     assert main(["page"]) == 2 and 'pip install "fer_nb[page]"' in capsys.readouterr().err
 
+@pytest.mark.slow
 def test_a_step_keeps_its_knobs_when_a_recipe_is_replaced():
     step = trace_knobs(lambda **k: build(replace(Recipe("separate"), **k)), dict(lam=.7, alpha=.6), X.float(), Y)
     assert step.given[4:] == ("knob/lam", "knob/alpha") and len([n for n in step.graph.graph.nodes if n.op == "placeholder"]) == len(step.start) + 2 + 2 + 2

@@ -16,7 +16,7 @@ from page.test_page_step import OURS, Huber
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("playwright")
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2]
 STEPS, LOOKS = 100, 10 # golden steps, and every which one is compared
 KNOBS = dict(lam=1.3, gamma=3.1, alpha=.45, s=9.)

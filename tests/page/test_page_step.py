@@ -104,6 +104,7 @@ def parts(*layers):
     return model, x, torch.arange(6) % 3
 
 @pytest.mark.parametrize("runs", [as_torch, pytest.param(as_engine, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_loss_and_a_network_of_ones_own(runs):
     model, x, y = parts(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1), nn.Conv2d(4, 2, 3, bias=False), nn.Tanh())
     objective = Objective(huber=(Huber(), .3))
@@ -146,6 +147,7 @@ def test_a_smaller_batch_is_filled_up(loss):
 
 @pytest.mark.parametrize("runs", [as_torch, pytest.param(as_engine, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("loss", mostly_slow(OURS))
+@pytest.mark.slow
 def test_a_look_says_what_pulls(loss, runs):
     "Each loss alone, in evaluation; samples that do not count are not pulled, and nothing moves."
     model, objective = build(small(loss))

@@ -132,9 +132,9 @@ def one_step(e):
 
 LAST = {e.cells[-1].training: name for name, e in EXPERIMENTS.items() if name != "003-table-1"} # Wild-MNIST has a test of its own
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", LAST.values())
+@pytest.mark.slow
 def test_takes_a_step_at_paper_scale(name, folders, monkeypatch):
     e = one_step(EXPERIMENTS[name])
     for network in ("vgg16fc", "vgg19taps"): # tests/backbones has them at their whole width
@@ -193,8 +193,8 @@ def one_process(folders, tmp_path_factory):
         alone(sets, home)
     return sets, measured(home)
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_four_processes_make_the_same_table(one_process, tmp_path): # two: tests/losses, tests/arena, tests/grl and tests/test_targets.py
     sets, one = one_process
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "4"]
