@@ -54,6 +54,7 @@ trainer.join()
 threads = sum(t.name == 'fer_nb training' for t in threading.enumerate())
 print(len(at_stop), len(begun) - at_stop[0], threads, len(stage.runs[0]))"""
 ONE = """
+import threading, time
 def threads(): return [t for t in threading.enumerate() if t.name == "fer_nb training"]
 while len(threads()) != 1: time.sleep(.01)
 print("one thread")"""

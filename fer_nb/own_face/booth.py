@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -110,6 +111,7 @@ class _Readers(_Memory):
     def __init__(self, seed: int | None):
         super().__init__()
         self.before = load_reader() if seed is None else train_reader(seed)
+        self.known = ThreadPoolExecutor(1).submit(lessons) # seconds, while somebody looks around
         self.reset()
 
     def reset(self) -> None:
@@ -127,7 +129,8 @@ class _Readers(_Memory):
 
     def find_zero(self) -> Zero | None:
         "With the resting face that was asked for, if it was."
-        return calibrate(self.now, torch.stack(self.resting), lessons()) if self.resting else None
+        if not self.resting: return None
+        return calibrate(self.now, torch.stack(self.resting), self.known.result())
 
 # %% ../../nbs/18_own_face/04_booth.ipynb #db5d4debbf03
 _Reply = tuple[dict[str, Any], list[bytes]] # a message and its pictures
@@ -201,7 +204,8 @@ class _Changing(_Answering):
         way = choice("way", str(message.get("way")), WAYS)
         need(len(self.practice) >= 20, "adapt", "at least 20 frames with a face",
              len(self.practice))
-        self.now = adapt(self.before, way, torch.stack(list(self.practice)), lessons())
+        self.now = adapt(self.before, way, torch.stack(list(self.practice)),
+                         self.known.result())
         self.way, self.zero, self.measured = way, self.find_zero(), []
         return self._changed()
 
