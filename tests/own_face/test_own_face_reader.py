@@ -118,6 +118,7 @@ def test_a_booth_trains_a_reader_for_a_seed_only(monkeypatch):
     asked = []
     monkeypatch.setattr(booth, "train_reader", lambda seed: asked.append(seed) or LabCNN(18, in_size=48).eval())
     monkeypatch.setattr(booth, "_film", lambda seed: None)
+    monkeypatch.setattr(booth, "lessons", lambda: None)                # which every booth begins to draw
     assert not Booth().before.training and Booth(3).before and asked == [3]
     with pytest.raises(ValueError, match="seed: expected"): train_reader(-1)
 
