@@ -221,6 +221,35 @@ def sticking_out(page, selector, width):
     }""", [selector, width])
 
 
+def theatre_state(page): return page.evaluate(f"{THEATRE}.state()")
+
+
+def wait_theatre(page, condition):
+    "Wait until something holds for the state s of the page's first theatre."
+    page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre?.state(); return s && ({condition}); }}")
+
+
+def stop(page):
+    "End the training, if one goes on."
+    if theatre_state(page)["status"]["running"]: page.locator(".fnb").get_by_role("button", name="Stop", exact=True).click()
+    wait_theatre(page, "!s.status.running")
+
+
+def live(page, values):
+    "The theatre as a reader finds it, whatever was done to it before: it trains with these values, shows the newest frame, and nothing is open."
+    wait_theatre(page, "s.frames[0] > 0")
+    page.locator(".fnb").focus()
+    for _ in range(3): page.keyboard.press("Escape")                                # a question, the drawer, a lesson
+    status = theatre_state(page)["status"]
+    if not status["running"] or status["values"] != values:
+        for name in ("Settings", "Reset", "Restart", "Settings"): page.locator(".fnb").get_by_role("button", name=name, exact=True).click()
+        wait_theatre(page, f"s.generation > {status['generation']}")
+    page.locator(".fnb").focus()
+    page.keyboard.press("End")
+    wait_theatre(page, "s.follow && s.status.running && s.frames[0] > 2")
+    assert theatre_state(page)["status"]["values"] == values
+
+
 def wait_studio(page, condition):
     "Wait until something holds for the state s of the page's studio."
     page.wait_for_function(f"() => {{ const s = document.querySelector('.fst')?.studio.state(); return s && ({condition}); }}")

@@ -1,11 +1,10 @@
 "The theatre in a real JupyterLab: a real training on wild digits, driven by a headless Chromium the way a reader would."
 import pytest
 
-from lab_server import THEATRE, animation_frames, write_notebook
+from lab_server import animation_frames, live, stop, theatre_state as state, wait_theatre as wait, write_notebook
 from waiting import wait_for
 
 pytestmark = pytest.mark.browser
-STATE = f"{THEATRE}.state()"
 
 MAKE = """
 import torch
@@ -76,18 +75,21 @@ def room(jupyter, browser):
         write_notebook(server.folder / "lesson.ipynb", MAKE, SHOW, "print('the notebook goes on')")
         server.browser, server.page = browser, server.open_notebook(browser, "lesson.ipynb")
         server.run_all(server.page)
-        server.page.locator(".fnb").wait_for()                                      # whichever test comes first
         yield server
 
 
-def wait(page, condition): page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre.state(); return s && ({condition}); }}")
-def state(page): return page.evaluate(STATE)
+@pytest.fixture
+def page(room):
+    "The page with the theatre as it was at first: the tests know no order."
+    if room.page.is_closed(): room.page = room.open_notebook(room.browser, "lesson.ipynb")
+    live(room.page, {"gamma": 1})
+    return room.page
+
+
 def button(page, name): return page.locator(".fnb-bar").get_by_role("button", name=name, exact=True)
 
 
-def test_frames_move_while_the_notebook_goes_on(room):
-    page = room.page
-    page.locator(".fnb").wait_for()
+def test_frames_move_while_the_notebook_goes_on(page):
     wait(page, "s.distinct > 5 && s.painted > 20")
     page.locator(".jp-OutputArea-output", has_text="the notebook goes on").wait_for()
     page.locator(".fnb-state", has_text="training").wait_for()
@@ -95,8 +97,7 @@ def test_frames_move_while_the_notebook_goes_on(room):
     assert page.locator(".fnb-title").inner_text() == "dda <b>γ = 1.0</b>"      # names are text, never markup
 
 
-def test_picture_moves_while_another_cell_keeps_the_kernel_busy(room):
-    page = room.page
+def test_picture_moves_while_another_cell_keeps_the_kernel_busy(room, page):
     end = room.start_cell(page, BUSY)
     wait_for((room.folder / "busy").exists)
     before = state(page)["frames"][0]
@@ -106,8 +107,7 @@ def test_picture_moves_while_another_cell_keeps_the_kernel_busy(room):
     wait(page, f"s.frames[0] > {state(page)['frames'][0] + 4}")
 
 
-def test_scrub_back_while_the_training_goes_on(room):
-    page = room.page
+def test_scrub_back_while_the_training_goes_on(page):
     page.locator(".fnb-scrub").focus()
     page.keyboard.press("Home")
     wait(page, "s.pos === 0 && !s.follow")
@@ -124,8 +124,7 @@ def test_scrub_back_while_the_training_goes_on(room):
     wait(page, "s.follow")
 
 
-def test_classes_come_and_go(room):
-    page = room.page
+def test_classes_come_and_go(page):
     chip = page.locator(".fnb-chip").nth(3)
     chip.click()
     assert chip.get_attribute("aria-pressed") == "false" and state(page)["hidden"][3]
@@ -138,8 +137,7 @@ def test_classes_come_and_go(room):
     assert page.locator(".fnb-chip.rare").all_inner_texts() == ["6†", "7†", "8†", "9†"]
 
 
-def test_stop_acts_at_once(room):
-    page = room.page
+def test_stop_acts_at_once(room, page):
     assert room.run_cell(page, COUNT) == "counting"
     n = state(page)["frames"][0]
     wait(page, f"s.frames[0] > {n} && s.status.running")
@@ -151,8 +149,8 @@ def test_stop_acts_at_once(room):
     wait(page, f"s.frames[0] === {frames} && s.pos === {frames - 1}")               # the frame of the last step came, too
 
 
-def test_a_resting_theatre_costs_nothing(room):
-    page = room.page
+def test_a_resting_theatre_costs_nothing(page):
+    stop(page)
     page.locator(".fnb").scroll_into_view_if_needed()
     animation_frames(page)
     wait(page, "!s.busy")
@@ -161,8 +159,11 @@ def test_a_resting_theatre_costs_nothing(room):
     assert state(page)["painted"] <= painted + 2 and not state(page)["busy"]        # the page around it may move it once or twice
 
 
-def test_replay_from_the_start(room):
-    page = room.page
+def test_replay_from_the_start(room, page):
+    wait(page, "s.frames[0] > 40")                                                  # enough to be seen moving
+    stop(page)
+    n = int(room.run_cell(page, "print(len(stage.runs[0]))"))                       # the last one may still be on its way
+    wait(page, f"s.frames[0] === {n} && s.pos === {n - 1}")
     painted = state(page)["painted"]
     button(page, "Play").click()
     wait(page, f"s.playing && s.pos > 2 && s.painted > {painted + 10}")
@@ -172,9 +173,8 @@ def test_replay_from_the_start(room):
     assert not state(page)["status"]["running"]
 
 
-def test_hover_shows_the_digit(room):
-    page = room.page
-    page.keyboard.press("End")
+def test_hover_shows_the_digit(page):
+    stop(page)
     stage = page.locator(".fnb-points")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
@@ -187,8 +187,9 @@ def test_hover_shows_the_digit(room):
     assert page.evaluate("() => { const c = document.querySelector('.fnb-tip canvas'); return [c.width, c.height]; }") == [28, 28]
 
 
-def test_changed_gamma_waits_for_restart(room):
-    page = room.page
+def test_changed_gamma_waits_for_restart(room, page):
+    stop(page)
+    before = state(page)["generation"]
     button(page, "Settings").click()
     slider = page.get_by_label("γ", exact=True)
     slider.focus()
@@ -197,9 +198,9 @@ def test_changed_gamma_waits_for_restart(room):
     assert "lit" in page.locator(".fnb-do-restart").get_attribute("class")
     color = "e => getComputedStyle(e).backgroundColor"
     assert page.locator(".fnb-do-restart").evaluate(color) != page.locator(".fnb-do-play").evaluate(color)
-    assert state(page)["generation"] == 0 and state(page)["status"]["values"] == {"gamma": 1}
+    assert state(page)["generation"] == before and state(page)["status"]["values"] == {"gamma": 1}
     page.keyboard.press("Enter")
-    wait(page, "s.generation === 1 && s.status.running && s.frames[0] > 2")
+    wait(page, f"s.generation === {before + 1} && s.status.running && s.frames[0] > 2")
     assert state(page)["status"]["values"] == {"gamma": 3} and page.locator(".fnb-pending").inner_text() == ""
     assert page.locator(".fnb-title").inner_text() == "dda <b>γ = 3.0</b>"
     assert room.run_cell(page, "print(stage.runs[0].name, stage.error)") == "dda <b>γ = 3.0</b> None"
@@ -208,8 +209,7 @@ def test_changed_gamma_waits_for_restart(room):
     assert not page.locator(".fnb-drawer").is_visible()
 
 
-def test_pause_and_step(room):
-    page = room.page
+def test_pause_and_step(room, page):
     page.locator(".fnb").focus()
     page.keyboard.press("Space")
     wait(page, "!s.status.running")
@@ -223,8 +223,7 @@ def test_pause_and_step(room):
     wait(page, f"s.frames[0] > {n + 2} && s.status.running")
 
 
-def test_dark_and_light(room):
-    page = room.page
+def test_dark_and_light(room, page):
     brightest = "Math.max(...[...document.querySelector('.fnb-points').getContext('2d').getImageData(2, 2, 1, 1).data].slice(0, 3))"
     page.locator("select[aria-label='Decision regions']").select_option("off")
     for dark in (True, False):
@@ -233,18 +232,16 @@ def test_dark_and_light(room):
         page.wait_for_function(f"() => ({brightest} < 80) === {str(dark).lower()}")
 
 
-def test_page_opened_anew_shows_the_state_of_the_training(room):
-    page = room.page
+def test_page_opened_anew_shows_the_state_of_the_training(room, page):
     room.save(page)
-    n = state(page)["frames"][0]
+    before = state(page)
     page.reload()
     page.locator(".fnb").wait_for()
-    wait(page, f"s.frames[0] >= {n} && s.generation === 1")
+    wait(page, f"s.frames[0] >= {before['frames'][0]} && s.generation === {before['generation']}")
     assert page.locator(".jp-OutputArea-child:has(.fnb) + .jp-OutputArea-child").is_hidden()   # the picture for pages without widgets
 
 
-def test_cell_run_again_leaves_one_thread(room):
-    page = room.page
+def test_cell_run_again_leaves_one_thread(room, page):
     room.wait_idle(page)
     page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1; }")
     room.command(page, "notebook:run-cell")
@@ -253,18 +250,20 @@ def test_cell_run_again_leaves_one_thread(room):
     assert room.run_cell(page, ONE) == "one thread"
 
 
-def test_closed_page_leaves_no_thread(room):
+def test_closed_page_leaves_no_thread(room, page):
     assert room.errors == []
-    room.save(room.page)
+    room.save(page)
     log = room.folder / "threads.log"
-    assert room.run_cell(room.page, LOG) == "logging"
+    assert room.run_cell(page, LOG) == "logging"
     wait_for(lambda: log.exists() and log.read_text().split()[-1:] == ["1"])
-    room.page.close()
+    page.close()
     wait_for(lambda: log.read_text().split()[-1] == "0")                            # in vain if it goes on though nobody watches
 
 
 @pytest.mark.slow
-def test_page_that_comes_back_goes_on(room):
+def test_page_that_comes_back_goes_on(room, page):
+    room.save(page)
+    page.close()
     page = room.page = room.open_notebook(room.browser, "lesson.ipynb")
     page.locator(".fnb").wait_for()
     n = state(page)["frames"][0] if state(page)["frames"] else 0

@@ -22,15 +22,16 @@ NBS = Path(__file__).parents[1]/'nbs'
 NOTEBOOKS = sorted(p.relative_to(NBS).as_posix() for p in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
 LABS = [name for name in NOTEBOOKS if name.startswith('labs/')]
 each = pytest.mark.parametrize('name', NOTEBOOKS)
-SLOW = '''00_ground/00_checks 01_faces/01_raster 01_faces/05_hair 01_faces/08_renderer 01_faces/10_sets 01_faces/11_actions 02_datasets/05_leaks
-03_preprocessing/01_detector 04_backbones/00_lenets 04_backbones/01_faces 05_training/01_watch 05_training/03_loop 05_training/04_scores
-06_embeddings/02_recorder 06_embeddings/06_projections 07_widgets/04_stage 07_widgets/05_ask 11_dda 12_separate_loss 13_large_margin/04_score_studio
-14_grl/01_looks 14_grl/09_loops 15_angular_softmax 16_adaptation/00_distances 16_adaptation/01_digits 16_adaptation/02_norms 16_adaptation/03_scorers
-16_mirror 18_own_face/00_clip 18_own_face/01_reader 18_own_face/02_adapting 18_own_face/03_twin 18_own_face/04_booth 20_course 20_pack
-20_papers/00_recipe 20_papers/01_building 20_papers/02_scoring 20_papers/03_comparing 22_reproduce/02_sets 22_reproduce/05_runner
-23_assignments/01_jail 23_assignments/03_sandbox 23_assignments/05_release 23_assignments/06_judging 23_assignments/06b_checkers
-23_assignments/08_grading 23_assignments/09_gradebook 23_assignments/10_classes 24_page/00_step 24_page/01_knobs 24_page/02_playground slides/week5
-slides/week6'''.split()
+SLOW = '''00_ground/00_checks 00_wmnist 01_faces/01_raster 01_faces/04_surface 01_faces/05_hair 01_faces/06_skin 01_faces/08_renderer 01_faces/10_sets
+01_faces/11_actions 01_faces/13_studio 02_datasets/05_leaks 03_preprocessing/01_detector 03_preprocessing/02_alignment 03_preprocessing/06_photographs
+04_backbones/00_lenets 04_backbones/01_faces 05_training/01_watch 05_training/03_loop 05_training/04_scores 06_embeddings/02_recorder 06_embeddings/03_page
+06_embeddings/04_pictures 06_embeddings/05_movie 06_embeddings/06_projections 06_embeddings/07_measures 07_widgets/04_stage 07_widgets/05_ask 11_dda
+12_separate_loss 13_large_margin/03_semi_supervised 13_large_margin/04_score_studio 14_grl/01_looks 14_grl/02_doctor 14_grl/05_judging 14_grl/09_loops
+14_grl/10_plans 15_angular_softmax 16_adaptation/00_distances 16_adaptation/01_digits 16_adaptation/02_norms 16_adaptation/03_scorers 16_mirror
+17_arena/00_adjustment 18_own_face/00_clip 18_own_face/01_reader 18_own_face/02_adapting 18_own_face/03_twin 18_own_face/04_booth 20_course 20_disk 20_pack
+20_papers/00_recipe 20_papers/01_building 20_papers/02_scoring 20_papers/03_comparing 22_reproduce/02_sets 22_reproduce/05_runner 23_assignments/01_jail
+23_assignments/03_sandbox 23_assignments/05_release 23_assignments/06_judging 23_assignments/06b_checkers 23_assignments/08_grading
+23_assignments/09_gradebook 23_assignments/10_classes 24_page/00_step 24_page/01_knobs 24_page/02_playground slides/week5 slides/week6'''.split()
 MACHINE = re.compile(r'(?<![\w.:/-])/(work|home|tmp|root|Users|private|var|opt|mnt)/|site-packages|[A-Z]:\\\\?Users')
 
 

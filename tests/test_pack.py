@@ -1,6 +1,7 @@
 "The teacher's pack: slides that need no network and give nothing away, a page for every week, and the folder that holds them."
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -136,8 +137,9 @@ def test_links_of_the_plan_stay_in_the_folder(given):
     for page in (home/'plan').glob('*.md'):
         assert [link for link in links(page.read_text(encoding='utf-8')) if not (page.parent/link).exists()] == [], page.name
 
-def test_nothing_is_written_twice(given):
-    home, written, _ = given
+def test_nothing_is_written_twice(given, tmp_path):
+    first, written, _ = given
+    home = shutil.copytree(first, tmp_path/'course')
     (home/'plan/week1.md').write_text('my plan')
     (home/'slides/week1.html').unlink()
     (home/'students/labs/wild_mnist.ipynb').write_text('theirs')

@@ -156,6 +156,7 @@ def test_circle_of_angles(room):
 
 
 @pytest.mark.parametrize("notebook, label, key", [("00_wmnist", "seed", "ArrowRight"), ("04_backbones/00_lenets", "digit", "ArrowRight"), ("05_training/00_objective", "factor", "ArrowLeft"), ("11_dda", "γ", "ArrowRight")])
+@pytest.mark.slow
 def test_sliders_of_other_rooms(room, notebook, label, key):
     page = room.open(Path(notebook).name, *cells_for(f"{notebook}.ipynb", "interactive("))
     first = first_picture(page)

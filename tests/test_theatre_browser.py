@@ -4,7 +4,7 @@ import json
 import pytest
 
 from accessibility import found, found_in_both_themes
-from lab_server import THEATRE, write_notebook
+from lab_server import live, theatre_state as state, wait_theatre as wait, write_notebook
 from test_lab_browser import MAKE
 from waiting import wait_for
 
@@ -15,6 +15,7 @@ KNOBS = [Choice("loss", "loss", ["softmax", "dda"], "dda"), Slider("gamma", "pus
     Slider("epochs", "epochs", 1, 100_000, 1, 100_000)]
 show = race(make, [dict(loss="softmax"), dict(loss="dda")], KNOBS, surprises=[Surprise("Too short.", dict(epochs=1, loss="dda"), "One epoch is not enough.")])
 show"""
+VALUES = dict(gamma=1, epochs=100_000)
 GONE = "The kernel is gone: run the cell again"
 
 
@@ -22,19 +23,25 @@ GONE = "The kernel is gone: run the cell again"
 def room(jupyter, browser):
     with jupyter.room("race") as server:
         write_notebook(server.folder / "race.ipynb", MAKE, RACE, *["print('line\\n' * 40)"] * 3)
-        server.browser, server.page = browser, server.open_notebook(browser, "race.ipynb", 1280, 800)
-        server.run_all(server.page)
+        server.page, server.opened = None, lambda: server.open_notebook(browser, "race.ipynb", 1280, 800)
         yield server
 
 
-def wait(page, condition): page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre.state(); return s && ({condition}); }}")
-def state(page): return page.evaluate(f"{THEATRE}.state()")
+@pytest.fixture
+def page(room):
+    "The page with the race as it was at first: the tests know no order."
+    if not room.page or room.page.locator(".fnb-do-restart.gone").count():          # never opened, or its kernel was killed
+        if room.page: room.page.close()
+        room.page = room.opened()
+        room.run_all(room.page)
+    live(room.page, VALUES)
+    return room.page
+
+
 def button(page, name): return page.locator(".fnb").get_by_role("button", name=name, exact=True)
 
 
-def test_the_race_stays_in_sight_while_it_trains(room):
-    page = room.page
-    wait(page, "s.frames[0] > 2")
+def test_the_race_stays_in_sight_while_it_trains(room, page):
     page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 1e6)")
     page.locator(".fnb-dock").wait_for()
     page.wait_for_function("() => document.querySelectorAll('.fnb-dock canvas').length === 2")
@@ -46,8 +53,7 @@ def test_the_race_stays_in_sight_while_it_trains(room):
 
 
 @pytest.mark.parametrize("width, height, dark", [(1280, 800, False), (1920, 1080, True)])
-def test_everything_is_in_sight_together(room, width, height, dark):
-    page = room.page
+def test_everything_is_in_sight_together(room, page, width, height, dark):
     room.theme(page, dark)
     wait(page, f"s.dark === {str(dark).lower()}")
     page.set_viewport_size(dict(width=width, height=height))
@@ -58,8 +64,7 @@ def test_everything_is_in_sight_together(room, width, height, dark):
     room.theme(page, False)
 
 
-def test_full_screen_and_back(room):
-    page = room.page
+def test_full_screen_and_back(page):
     button(page, "Full screen").click()
     page.wait_for_function("() => document.fullscreenElement?.className.includes('fnb')")
     page.wait_for_function("() => { const f = document.querySelector('.fnb'); return f.scrollHeight <= innerHeight && f.querySelector('.fnb-bar').getBoundingClientRect().bottom > .85 * innerHeight; }")
@@ -68,8 +73,7 @@ def test_full_screen_and_back(room):
     page.set_viewport_size(dict(width=1280, height=800))
 
 
-def test_every_readout_says_its_name_in_every_panel(room):
-    page = room.page
+def test_every_readout_says_its_name_in_every_panel(page):
     choose = page.locator("select[aria-label='Decision regions']")
     captions = "() => [...document.querySelectorAll('.fnb-caption > :first-child')].map(e => e.textContent).filter(t => t.startsWith('Recall'))"
     for value, names in dict(center=["nearest class mean", "nearest center"], prior=["linear head (class counts unknown)"] * 2, head=["linear head"] * 2).items():
@@ -77,24 +81,21 @@ def test_every_readout_says_its_name_in_every_panel(room):
         page.wait_for_function(f"want => JSON.stringify(({captions})()) === want", arg=json.dumps([f"Recall by {n}" for n in names], separators=(",", ":"), ensure_ascii=False))
 
 
-def test_the_axis_of_the_losses_is_the_readers(room):
-    page = room.page
+def test_the_axis_of_the_losses_is_the_readers(page):
     assert page.locator(".fnb-caption", has_text="Loss").all_inner_texts() == ["Loss\nlog scale"] * 2
     page.locator(".fnb-caption button").first.click()
     page.wait_for_function("() => [...document.querySelectorAll('.fnb-caption button')].every(b => b.textContent === 'linear scale')")
     page.locator(".fnb-caption button").last.click()
 
 
-def test_one_scale_for_both(room):
-    page = room.page
+def test_one_scale_for_both(page):
     toggle = button(page, "same scale")
     toggle.click()
     assert toggle.get_attribute("aria-pressed") == "true"
     toggle.click()
 
 
-def test_knobs_have_words_and_only_used_ones_are_shown(room):
-    page = room.page
+def test_knobs_have_words_and_only_used_ones_are_shown(page):
     assert not page.locator(".fnb-drawer").is_visible()
     button(page, "Settings").click()
     assert page.locator(".fnb-controls").inner_text().startswith("push between centers γ") and "Keeps classes apart; 0: off." in page.locator(".fnb-controls").inner_text()
@@ -114,8 +115,7 @@ def test_knobs_have_words_and_only_used_ones_are_shown(room):
 
 
 @pytest.mark.slow
-def test_axe_finds_nothing_serious(room):
-    page = room.page
+def test_axe_finds_nothing_serious(room, page):
     assert found_in_both_themes(room, page, ".fnb") == []
     button(page, "Settings").click()
     button(page, "Copy as code").click()
@@ -132,8 +132,7 @@ def test_axe_finds_nothing_serious(room):
     page.locator(".fnb-ask").first.wait_for(state="hidden")
 
 
-def test_axe_sees_what_is_wrong(room):
-    page = room.page
+def test_axe_sees_what_is_wrong(page):
     page.evaluate("""() => { const wrong = document.createElement("div"); wrong.id = "wrong";
         wrong.innerHTML = '<button></button><span style="color: #aaa; background: #fff">too pale to be read</span>'; document.querySelector(".fnb-foot").append(wrong); }""")
     said = found(page, ".fnb")
@@ -141,9 +140,7 @@ def test_axe_sees_what_is_wrong(room):
     assert sorted(line.split(":")[0] for line in said) == ["critical button-name", "serious color-contrast"]
 
 
-def test_space_plays_and_pauses_whatever_has_the_focus(room):
-    page = room.page
-    wait(page, "s.status.running")
+def test_space_plays_and_pauses_whatever_has_the_focus(page):
     for name in ("Restart", "Settings", "same scale", "Stop"):
         before, generation = state(page)["status"]["running"], state(page)["generation"]
         button(page, name).focus()
@@ -153,27 +150,26 @@ def test_space_plays_and_pauses_whatever_has_the_focus(room):
     wait(page, "s.status.running")
 
 
-def test_a_key_that_ends_a_training_asks_first(room):
-    page = room.page
-    question = page.locator(".fnb-question")
+def test_a_key_that_ends_a_training_asks_first(page):
+    question, before = page.locator(".fnb-question"), state(page)["generation"]
     for key in "rs":
         page.locator(".fnb").focus()
         page.keyboard.press(key)
         question.wait_for(state="visible")
         page.keyboard.press("Escape")
         question.wait_for(state="hidden")
-        assert state(page)["status"]["running"] and state(page)["generation"] == 0
+        assert state(page)["status"]["running"] and state(page)["generation"] == before
     page.keyboard.press("s")
     page.keyboard.press("Enter")                                                    # Yes has the focus
     wait(page, "s.status.stopped")
 
 
-def test_a_surprise_trains_and_then_says_why(room):
-    page = room.page
+def test_a_surprise_trains_and_then_says_why(room, page):
+    before = state(page)["generation"]
     button(page, "Settings").click()
     button(page, "Surprise me: break it").click()
     page.locator(".fnb-lesson", has_text="What will break?").wait_for()
-    wait(page, "s.generation === 1 && s.status.done")
+    wait(page, f"s.generation === {before + 1} && s.status.done")
     page.locator(".fnb-lesson", has_text="One epoch is not enough.").wait_for()
     assert state(page)["status"]["values"]["epochs"] == 1 and found_in_both_themes(room, page, ".fnb") == []
     page.locator(".fnb").focus()
@@ -181,13 +177,9 @@ def test_a_surprise_trains_and_then_says_why(room):
     page.locator(".fnb-lesson").wait_for(state="hidden")
 
 
-def test_a_killed_kernel_is_said_in_words(room):
-    page = room.page
+def test_a_killed_kernel_is_said_in_words(room, page):
     assert room.errors == []
     button(page, "Settings").click()
-    button(page, "Reset").click()
-    button(page, "Restart").click()
-    wait(page, "s.generation === 2 && s.frames[0] > 1")
     kill = room.start_cell(page, "import os, signal, threading\nthreading.Timer(.3, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()\nprint('soon')")
     page.locator(".fnb-state", has_text=GONE).wait_for()
     page.locator(".jp-Dialog button").last.click()                                  # JupyterLab says so, too

@@ -96,6 +96,7 @@ def album(renderer):
     return out
 
 @pytest.mark.parametrize("name", DOMAINS)
+@pytest.mark.slow
 def test_every_photograph_is_one(album, name):
     image, light, melanin = album[name]
     assert image.shape == (200, 3, SIZE, SIZE) and torch.isfinite(image).all() and 0 <= image.min() and image.max() <= 1
@@ -105,6 +106,7 @@ def test_every_photograph_is_one(album, name):
     assert light.min() > .16 and light.max() < .92, (light.min(), light.max()) # no face sinks into black or burns out
     assert .35 < light.mean() < .65
 
+@pytest.mark.slow
 def test_darkest_people_are_readable(album):
     for name in ("lab_color", "wild_color", "wild_gray"):
         image, light, melanin = album[name]
@@ -113,6 +115,7 @@ def test_darkest_people_are_readable(album):
     image, light, melanin = album["wild_color"]
     assert light[melanin > .6].mean() < light[melanin < .3].mean() # and still darker
 
+@pytest.mark.slow
 def test_domains_differ(album):
     mean = {k: v[0].mean((0, 2, 3)) for k, v in album.items()}
     edges = {k: (v[0].mean(1).diff(dim=-1).abs().mean((1, 2)) / v[0].mean(1).std((1, 2))).mean() for k, v in album.items()}

@@ -71,6 +71,7 @@ def test_a_calibration_is_ones_own_zero(booth):
     assert now.mean(0).abs().max() < 2e-3                             # what rests is zero
     assert booth.answer(dict(type="rest"))[0]["calibrated"] and booth.resting == []
 
+@pytest.mark.slow
 def test_adapting_keeps_the_reader_it_began_with(booth):
     play(booth, range(0, 30, 6), resting=True)
     booth.answer(dict(type="calibrate"))
@@ -84,6 +85,7 @@ def test_adapting_keeps_the_reader_it_began_with(booth):
     for n in range(103, 125, 2): said, _ = booth.answer(dict(type="clip", n=n))
     assert len(said["correlation"]) == 2 and all(-1 <= r <= 1 for r in said["correlation"])
 
+@pytest.mark.slow
 def test_forgotten_is_forgotten(booth):
     play(booth, range(0, 30, 6), resting=True)
     booth.answer(dict(type="calibrate"))
