@@ -229,10 +229,18 @@ def wait_theatre(page, condition):
     page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre?.state(); return s && ({condition}); }}")
 
 
-def stop(page):
-    "End the training, if one goes on."
-    if theatre_state(page)["status"]["running"]: page.locator(".fnb").get_by_role("button", name="Stop", exact=True).click()
-    wait_theatre(page, "!s.status.running")
+def last_frame(room, page):
+    "Wait until the training of the first theatre, `stage`, has ended its step and the page shows what came of it; gives the number of frames."
+    n = int(room.run_cell(page, "stage._trainer.join(); print(len(stage.runs[0]))"))
+    wait_theatre(page, f"s.frames[0] === {n} && s.pos === {n - 1}")
+    return n
+
+
+def stop(room, page):
+    "End the training of the first theatre, `stage`."
+    page.locator(".fnb").get_by_role("button", name="Stop", exact=True).click()
+    wait_theatre(page, "!s.status.running && s.status.stopped")
+    last_frame(room, page)
 
 
 def live(page, values):

@@ -1,7 +1,7 @@
 "The theatre in a real JupyterLab: a real training on wild digits, driven by a headless Chromium the way a reader would."
 import pytest
 
-from lab_server import animation_frames, live, stop, theatre_state as state, wait_theatre as wait, write_notebook
+from lab_server import animation_frames, last_frame, live, stop, theatre_state as state, wait_theatre as wait, write_notebook
 from waiting import wait_for
 
 pytestmark = pytest.mark.browser
@@ -149,8 +149,8 @@ def test_stop_acts_at_once(room, page):
     wait(page, f"s.frames[0] === {frames} && s.pos === {frames - 1}")               # the frame of the last step came, too
 
 
-def test_a_resting_theatre_costs_nothing(page):
-    stop(page)
+def test_a_resting_theatre_costs_nothing(room, page):
+    stop(room, page)
     page.locator(".fnb").scroll_into_view_if_needed()
     animation_frames(page)
     wait(page, "!s.busy")
@@ -161,9 +161,7 @@ def test_a_resting_theatre_costs_nothing(page):
 
 def test_replay_from_the_start(room, page):
     wait(page, "s.frames[0] > 40")                                                  # enough to be seen moving
-    stop(page)
-    n = int(room.run_cell(page, "print(len(stage.runs[0]))"))                       # the last one may still be on its way
-    wait(page, f"s.frames[0] === {n} && s.pos === {n - 1}")
+    stop(room, page)
     painted = state(page)["painted"]
     button(page, "Play").click()
     wait(page, f"s.playing && s.pos > 2 && s.painted > {painted + 10}")
@@ -173,8 +171,8 @@ def test_replay_from_the_start(room, page):
     assert not state(page)["status"]["running"]
 
 
-def test_hover_shows_the_digit(page):
-    stop(page)
+def test_hover_shows_the_digit(room, page):
+    stop(room, page)
     stage = page.locator(".fnb-points")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
@@ -188,7 +186,7 @@ def test_hover_shows_the_digit(page):
 
 
 def test_changed_gamma_waits_for_restart(room, page):
-    stop(page)
+    stop(room, page)
     before = state(page)["generation"]
     button(page, "Settings").click()
     slider = page.get_by_label("γ", exact=True)
@@ -214,8 +212,7 @@ def test_pause_and_step(room, page):
     page.keyboard.press("Space")
     wait(page, "!s.status.running")
     page.locator(".fnb-state", has_text="paused").wait_for()
-    n = int(room.run_cell(page, "print(len(stage.runs[0]))"))                       # the last one may still be on its way
-    wait(page, f"s.frames[0] === {n} && s.pos === {n - 1}")
+    n = last_frame(room, page)
     button(page, "Step").click()
     wait(page, f"s.frames[0] === {n + 1} && !s.status.running && s.pos === {n}")
     page.locator(".fnb").focus()

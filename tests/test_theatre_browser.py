@@ -57,10 +57,10 @@ def test_everything_is_in_sight_together(room, page, width, height, dark):
     room.theme(page, dark)
     wait(page, f"s.dark === {str(dark).lower()}")
     page.set_viewport_size(dict(width=width, height=height))
-    page.wait_for_function("""() => { const f = document.querySelector('.fnb'), there = document.querySelector('.jp-WindowedPanel-outer').clientHeight;
-        return f.offsetHeight <= there && f.offsetHeight > .85 * there; }""")
-    wide, high = page.evaluate("(s => [s.clientWidth, s.clientHeight])(document.querySelector('.fnb-stage'))")
-    assert wide > .4 * page.locator(".fnb").evaluate("e => e.clientWidth") and high > .38 * height
+    page.wait_for_function("""height => {
+        const f = document.querySelector('.fnb'), there = document.querySelector('.jp-WindowedPanel-outer').clientHeight, s = document.querySelector('.fnb-stage');
+        return f.offsetHeight <= there && f.offsetHeight > .85 * there && s.clientWidth > .4 * f.clientWidth && s.clientHeight > .38 * height;
+    }""", arg=height)
     room.theme(page, False)
 
 
