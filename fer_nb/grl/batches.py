@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..checks import need
 from .center_checks import find_centers, find_in_centers
 from .doctor import _LIMITS, Diagnosis, Finding, _finding, diagnosis
+from .domains import find_missing, find_one_label, find_one_sided
 from .judging import judge
 from .patient import Call, Look, domain_terms, head_call, leaves, look, parts, untouched
 from .reversal import Adversary, DomainAdversarial
@@ -24,8 +25,8 @@ from .steps import (Kind, Slopes, Trial, find_direction, find_strength, gradient
                               kind_of, length, losses_of, slope, spread, try_steps)
 
 # %% auto #0
-__all__ = ['Case', 'Head', 'find_missing', 'find_forgotten', 'find_apart', 'find_collapse',
-           'find_clamp', 'examine_batch']
+__all__ = ['Case', 'Head', 'find_forgotten', 'find_apart', 'find_collapse', 'find_clamp',
+           'examine_batch']
 
 # %% ../../nbs/14_grl/07_batches.ipynb #ff145dfd
 @dataclass
@@ -151,19 +152,6 @@ def _trial(case: Case, head: Head) -> Trial:
     return Trial(_plain(case, head), case.own, own, body, at)
 
 # %% ../../nbs/14_grl/07_batches.ipynb #9c014010
-def find_missing(
-    domains: torch.Tensor, # (B,)
-    known: int, # domains that the domain classifier has outputs for; 0: unknown
-) -> list[Finding]:
-    "Are all domains there?"
-    there = domains.unique().tolist()
-    if len(there) == 1:
-        return [_finding("one domain only", f"all {len(domains)} samples are of domain {there[0]}")]
-    gone = sorted(set(range(max(known, max(there) + 1))) - set(there))
-    if not gone: return []
-    return [_finding("a domain is missing", f"none of {len(domains)} samples is of domain "
-                     f"{', '.join(map(str, gone))}; there are {', '.join(map(str, there))}")]
-
 def find_forgotten(
     optimizers: Sequence[torch.optim.Optimizer],
     groups: Mapping[str, Sequence[torch.Tensor]], # who → parameters
@@ -354,7 +342,10 @@ def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Findi
     name = "probabilities" if kind and kind.name == "probabilities" else "logits"
     outputs = call.output.shape[1] if call and call.output.dim() > 1 else 0
     found = find_missing(case.domains, outputs)
-    alone = bool(found) and found[0].name == "one domain only"
+    if not found and not isinstance(case.objective, DomainAdversarial):
+        found = find_one_sided(case.model, case.objective, case.batch, case.domains, case.terms)
+        if not found and call and kind is None: found = find_one_label(case.loss, call.output)
+    first = found[0].name if found else ""
     if kind and kind.name == "twice":
         found.append(_finding("softmax before cross-entropy", "the domain loss is the cross-"
                               "entropy of a softmax or sigmoid of what already went through one"))
@@ -363,9 +354,9 @@ def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Findi
     blocked = _find_detached(case) or ([] if quiet else _find_silence(case, head, trial))
     slopes = Slopes(None, None, None, None) if quiet else try_steps(trial)
     found += blocked + find_direction(slopes)
-    if not quiet and not blocked:
+    if not quiet and not blocked and not first.startswith("no gradient"):
         found += find_strength(slopes, lambd, abs(scale.scale) if scale else None)
-    if call and kind and not alone: found += judge(call, head.domains, name)
+    if call and kind and first != "one domain only": found += judge(call, head.domains, name)
     return found
 
 # %% ../../nbs/14_grl/07_batches.ipynb #b42e5e9b

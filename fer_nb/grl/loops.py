@@ -60,9 +60,12 @@ class Watched:
         self.backbone = [p for p in model.parameters() if id(p) not in inside]
         self.steps, self.running, self.paused = 0, 0, False
         self.slopes: list[Slopes] = []
+        self.aside: list[Slopes] = [] # of steps in which the features alone were trained
         self.optimizers: list[torch.optim.Optimizer] = []
         self.domains: list[int] = [] # different ones in each step
         self.ways: list[int] = [] # backbone tensors that each domain loss depends on
+        self.sides: dict[bool, set[int]] = {False: set(), True: set()} # way back? → domains
+        self.turns: dict[bool, list[float]] = {False: [], True: []} # features alone? → hits
         self.apart: list[float] = [] # standard errors between calls of a batch normalization
         self.twice = False # whether probabilities went into a cross-entropy
         self.kept: dict[str, list[torch.Tensor]] = {}
@@ -93,13 +96,14 @@ def _tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, dict): value = value.values()
     return [t for v in value for t in _tensors(v)] if hasattr(value, "__iter__") else []
 
-def _same_rows(outputs: list[torch.Tensor], x: torch.Tensor) -> slice | None:
+def _same_rows(outputs: list[torch.Tensor], x: torch.Tensor) -> list[int] | None:
     "Which outputs, one below the other, are the domain classifier's input."
-    for n in range(1, len(outputs) + 1):
-        for i in range(len(outputs) - n + 1):
-            some = outputs[i:i + n]
-            if {t.shape[1:] for t in some} == {x.shape[1:]} and sum(map(len, some)) == len(x) \
-                and torch.equal(torch.cat(some), x): return slice(i, i + n)
+    like = [i for i, t in enumerate(outputs) if t.shape[1:] == x.shape[1:]] # the rest: logits
+    for n in range(1, len(like) + 1):
+        for k in range(len(like) - n + 1):
+            some = [outputs[i] for i in like[k:k + n]]
+            if sum(map(len, some)) == len(x) and torch.equal(torch.cat(some), x):
+                return like[k:k + n]
     return None
 
 # %% ../../nbs/14_grl/09_loops.ipynb #03d8ec77
@@ -114,7 +118,7 @@ def _again(w: Watched, loss: _Loss) -> Callable[[], float] | None:
     calls, which = list(w.calls), _which(w.asked, loss.answers)
     args, kwargs, answers, inside = w.asked[which]
     outputs = [t.detach() for call in calls for t in _tensors(call[2])]
-    rows = slice(0) if inside else _same_rows(outputs, args[0].detach())
+    rows = [] if inside else _same_rows(outputs, args[0].detach())
     if len(answers) != len(loss.target) or rows is None: return None
     heard: list[torch.Tensor] = []
     def value():
@@ -122,7 +126,7 @@ def _again(w: Watched, loss: _Loss) -> Callable[[], float] | None:
         handle = w.head.register_forward_hook(lambda module, args, out: heard.append(out))
         try:
             new = [t for a, k, _ in calls for t in _tensors(w.model(*a, **k))]
-            if not inside: w.head(torch.cat(new[rows]), *args[1:], **kwargs)
+            if not inside: w.head(torch.cat([new[i] for i in rows]), *args[1:], **kwargs)
         finally: handle.remove()
         out = heard[which if inside else -1]
         return losses_of(out, loss.target.long())[loss.kind](out).item()
@@ -165,6 +169,18 @@ class _Listens(TorchFunctionMode):
             _heard(self.w, _Loss(value, answers, target.reshape(-1), func.__name__))
         return value
 
+# %% ../../nbs/14_grl/09_loops.ipynb #51de0002
+def _take_sides(w: Watched, loss: _Loss) -> None:
+    "Take note of the domains whose samples can, and cannot, be reached from the loss."
+    if len(loss.answers) != len(loss.target): return
+    args, _, _, inside = w.asked[_which(w.asked, loss.answers)]
+    outputs = [t for call in w.calls for t in _tensors(call[2])]
+    rows = None if inside else _same_rows([t.detach() for t in outputs], args[0].detach())
+    pieces = [outputs[i] for i in rows] if rows is not None else [loss.answers]
+    for piece, domains in zip(pieces, loss.target.split([len(t) for t in pieces])):
+        open_way = piece.requires_grad and w.ways[-1] > 0
+        w.sides[open_way] |= set(domains.long().unique().tolist())
+
 # %% ../../nbs/14_grl/09_loops.ipynb #1a2a8aa7
 def _heard(w: Watched, loss: _Loss) -> None:
     "Take note of a domain loss."
@@ -172,6 +188,7 @@ def _heard(w: Watched, loss: _Loss) -> None:
     w.losses.append(loss)
     known = leaves(loss.value)
     w.ways.append(sum(id(p) in known for p in w.backbone))
+    if w.steps % w.every == 0 and w.asked: _take_sides(w, loss)
     if w.trial: # another of the same step: the optimizer gets the sum
         slopes, own, at = w.trial
         more = gradients(loss.value.mean(), own)
@@ -193,20 +210,23 @@ def _stepped(w: Watched, optimizer: torch.optim.Optimizer) -> None:
         keep(f"gradient at {where}", torch.stack(grads).norm() if grads else torch.zeros(()))
     w.domains.append(len(torch.cat([loss.target for loss in w.losses]).unique()))
     w.apart += [_errors_apart(*seen[:2]) for seen in list(w.means.values())[:1] if len(seen) > 1]
-    if w.trial: _weigh(w, *w.trial)
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    alone = not trained & {id(p) for p in w.own} # the features' turn: with the labels changed
+    w.turns[alone].append(w.kept["accuracy"][-1].item())
+    if w.trial: (w.aside if alone else w.slopes).append(_weigh(*w.trial))
     w.steps += 1
     w._new_step()
 
 # %% ../../nbs/14_grl/09_loops.ipynb #95415d00
-def _weigh(w: Watched, slopes: Slopes, own: list, at: list) -> None:
+def _weigh(slopes: Slopes, own: list, at: list) -> Slopes:
     "The slopes, with the sign and weight that the loop has given to its loss since."
     pairs = [(p.grad, g) for p, g in zip(own, at) if p.grad is not None and g is not None]
-    if not length(*(g for _, g in pairs)): return w.slopes.append(slopes)
+    if not length(*(g for _, g in pairs)): return slopes
     weight = sum((a * b).sum() for a, b in pairs).item() / length(*(g for _, g in pairs))**2
     sign = -1 if weight < 0 else 1
     def times(value, by): return None if value is None else value * by
-    w.slopes.append(Slopes(times(slopes.own, sign), times(slopes.features, sign),
-                           times(slopes.scale, abs(weight)), times(slopes.strength, abs(weight))))
+    return Slopes(times(slopes.own, sign), times(slopes.features, sign),
+                  times(slopes.scale, abs(weight)), times(slopes.strength, abs(weight)))
 
 # %% ../../nbs/14_grl/09_loops.ipynb #93ca43a7
 def _errors_apart(a: tuple, b: tuple) -> float:
@@ -255,14 +275,24 @@ def watch(
         w._new_step()
 
 # %% ../../nbs/14_grl/09_loops.ipynb #c0ffee12
-def _tried(trials: list[Slopes]) -> list[Finding]:
+def _tried(trials: list[Slopes], one_sided: bool) -> list[Finding]:
     "What the trial steps say: about the direction all of them, about the strength the last."
     if not trials: return []
     def middle(values):
         known = [v for v in values if v is not None]
         return median(known) if known else None
     usual = Slopes(*map(middle, zip(*trials)))
-    return find_direction(usual) + find_strength(trials[-1], None, None)
+    strength = [] if one_sided else find_strength(trials[-1], None, None)
+    return find_direction(usual) + strength
+
+def _turns_alike(w: Watched) -> list[Finding]:
+    "Are the features, in a turn of their own, trained on the true domain labels?"
+    if not all(w.turns.values()): return []
+    own, features = (sum(w.turns[k]) / len(w.turns[k]) for k in (False, True))
+    if min(own, features) < 1 / max(2, max(w.domains)) + _LIMITS.lead: return []
+    return [_finding("not reversed", f"the domain classifier is right for {own:.0%} of the samples "
+                     f"in its own steps, and for {features:.0%} in those of the features alone: "
+                     "nobody changed the labels")]
 
 def _drawn(w: Watched) -> list[Finding]:
     "What the curves say, but that one stands still only where it could have moved."
@@ -281,13 +311,18 @@ def _examine(w: Watched) -> Diagnosis:
     elif w.backbone and not any(w.ways):
         found.append(_finding("no gradient to the features", f"none of {len(w.ways)} domain losses "
                               "depends on a parameter of the model"))
+    elif all(w.sides.values()) and not set.intersection(*w.sides.values()):
+        found.append(_finding("no gradient to the features", "domain "
+                              f"{', '.join(map(str, sorted(w.sides[False])))} reaches the domain "
+                              "classifier without a way back"))
     if max(w.domains) == 1:
         found.append(_finding("one domain only", f"in each of {w.steps} steps"))
     if w.twice:
         found.append(_finding("softmax before cross-entropy", "the domain loss got probabilities"))
     body = [p for p in w.backbone if p.requires_grad]
     found += find_forgotten(w.optimizers, {"backbone": body, "domain classifier": w.own})
-    found += _tried(w.slopes)
+    one_sided = any(f.name == "no gradient to the features" for f in found)
+    found += _tried(w.slopes if w.turns[False] else w.aside, one_sided) + _turns_alike(w)
     if sum(z > _LIMITS.errors for z in w.apart) * 2 > w.steps:
         found.append(_finding("statistics kept apart", "calls of a batch normalization in one step "
                               f"have means {sum(w.apart) / len(w.apart):.1f} standard errors "

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fer_nb.grl import doctor
+from fer_nb.grl import doctor, watch
 
 BROKEN, HEALTHY = {}, {}
 
@@ -435,6 +435,22 @@ def domains_alike_at_the_end(): return dann(lambda head, z, d: CE(head(flip(z, .
 
 @healthy("https://github.com/krumo/Detectron-DA-Faster-RCNN/issues/6")
 def not_trained_yet(): return dann(lambda head, z, d: CE(head(flip(z, .1)), d), steps=0)
+
+@healthy("https://github.com/ssamot/DANN-keras/issues/1")
+def labels_changed_instead_of_a_mirror():
+    "As in a GAN: the features have a turn of their own, in which each domain is called the other."
+    net, head, (x, y, d) = Net(), critic(), data()
+    features, own = sgd(net, lr=.02), sgd(head, lr=.1)
+    with watch(net, head, every=5) as w:
+        for _ in range(60):
+            own.zero_grad()
+            CE(head(net(x)[0].detach()), d).backward()
+            own.step()
+            z, logits = net(x)
+            features.zero_grad()
+            (CE(logits[d == 0], y[d == 0]) + .3 * CE(head(z), 1 - d)).backward()
+            features.step()
+    return doctor(w)
 
 @healthy("https://github.com/KaiyangZhou/pytorch-center-loss/issues/7")
 def centers_with_an_optimizer_of_their_own(): return centered(ForeignCenters(), weight=.01)

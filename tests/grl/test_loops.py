@@ -63,7 +63,9 @@ def test_a_loop_that_has_just_begun_is_not_stuck(steps, names):
 
 def test_one_trial_step_of_many_does_not_decide():
     turned, right = Slopes(.01, -.01, 1., .3), Slopes(-.3, .2, 1., .3)
-    assert _tried([right, right, turned]) == [] == _tried([]) and len(_tried([turned, turned, right])) == 2
+    assert _tried([right, right, turned], False) == [] == _tried([], False) and len(_tried([turned, turned, right], False)) == 2
+    faint = Slopes(-.3, .2, 1., 1e-6)
+    assert [f.name for f in _tried([faint], False)] == ['λ near 0'] and _tried([faint], True) == []
 
 class Dann(nn.Module):
     "Everything in one model, with a loss for source and one for target: the commonest loop."
@@ -121,16 +123,14 @@ def test_losses_of_single_samples():
         (two[0].mean() + two[1].mean()).backward()
         sgd.step()
     assert w.curves['domain'] == pytest.approx([torch.cat(two).mean().item()])
-    seen = SimpleNamespace(trial=None, slopes=[])
     w0 = torch.tensor([1., 2.], requires_grad=True)
     w0.grad = torch.tensor([3., 6.])
-    _weigh(seen, Slopes(-1., 2., 1., .5), [w0], [torch.tensor([1., 2.])])
-    assert seen.slopes == [Slopes(-1., 2., pytest.approx(3.), pytest.approx(1.5))]
+    assert _weigh(Slopes(-1., 2., 1., .5), [w0], [torch.tensor([1., 2.])]) == Slopes(-1., 2., pytest.approx(3.), pytest.approx(1.5))
 
 def test_gradients_of_a_second_loss_are_added():
     "As means: a loss may come as one value a sample."
     p = nn.Parameter(torch.ones(2))
-    w = SimpleNamespace(twice=False, losses=[], ways=[], backbone=[], trial=('slopes', [p], [torch.tensor([1., 1.])]))
+    w = SimpleNamespace(twice=False, losses=[], ways=[], backbone=[], steps=1, every=2, trial=('slopes', [p], [torch.tensor([1., 1.])]))
     _heard(w, _Loss(torch.stack([2 * p[0], 4 * p[1]]), torch.zeros(2, 2), torch.zeros(2), 'nll_loss'))
     assert w.trial[2][0].tolist() == [2, 3]
 
@@ -189,3 +189,75 @@ def test_outputs_of_any_shape_are_looked_through():
 def test_which_call_gave_the_answers():
     asked = [(None, None, torch.arange(4.)[:, None]), (None, None, torch.ones(4, 1)), (None, None, torch.ones(3, 1))]
     assert [_which(asked, answers) for answers in (torch.arange(4.), torch.ones(4, 1), torch.ones(3), torch.zeros(4))] == [0, 1, 2, -1]
+
+class Pair(nn.Module):
+    "Gives features and logits, as most do."
+    def __init__(self):
+        super().__init__()
+        self.f, self.c = network(), nn.Linear(16, 3)
+
+    def forward(self, x):
+        z = self.f(x)
+        return z, self.c(z)
+
+def apart(step, together=True, steps=60, every=3):
+    "A loop with source and target one after the other, and an optimizer for each side or one for both; what the doctor says of it."
+    torch.manual_seed(0)
+    model, critic = Pair(), nn.Linear(16, 2)
+    features, own = torch.optim.SGD(model.parameters(), lr=.02), torch.optim.SGD(critic.parameters(), lr=.1)
+    if together: features.add_param_group(dict(params=[*critic.parameters()]))
+    with watch(model, head=critic, every=every) as w:
+        for x, y, d in batches(steps): step(model, critic, x, y, d, features, own)
+    return doctor(w)
+
+def descend(loss, *optimizers):
+    for o in optimizers: o.zero_grad()
+    loss.backward()
+    for o in optimizers: o.step()
+
+def below(way, blind=()):
+    "Features of source and target below each other; those of the domains in `blind` have no way back."
+    def step(model, critic, x, y, d, features, own):
+        z, known = [], []
+        for k in (0, 1):
+            with torch.set_grad_enabled(k not in blind): out = model(x[d == k])
+            z.append(out[0])
+            if k == 0: classes = F.cross_entropy(out[1], y[d == k]) if k not in blind else 0
+            known.append(d[d == k])
+        descend(classes + F.cross_entropy(way(critic, torch.cat(z)), torch.cat(known)), features)
+    return step
+
+def in_two_losses(model, critic, x, y, d, features, own):
+    "A loss for each domain; the target goes through under no_grad."
+    z, logits = model(x[d == 0])
+    with torch.no_grad(): other, _ = model(x[d == 1])
+    descend(F.cross_entropy(logits, y[d == 0]) + F.cross_entropy(mirror(critic, z), d[d == 0]) + F.cross_entropy(mirror(critic, other), d[d == 1]), features)
+
+def turns(labels):
+    "The domain classifier's step, then one of the features alone, with other labels."
+    def step(model, critic, x, y, d, features, own):
+        descend(F.cross_entropy(critic(model(x)[0].detach()), d), own)
+        z, logits = model(x)
+        descend(F.cross_entropy(logits[d == 0], y[d == 0]) + .3 * F.cross_entropy(critic(z), labels(d)), features)
+    return step
+
+def only_the_target(model, critic, x, y, d, features, own):
+    "As in ADDA: the target is to be taken for the source."
+    descend(F.cross_entropy(critic(model(x)[0].detach()), d), own)
+    (_, logits), (z, _) = model(x[d == 0]), model(x[d == 1])
+    descend(F.cross_entropy(logits, y[d == 0]) + .3 * F.cross_entropy(critic(z), 0 * d[d == 1]), features)
+
+def at_once(way):
+    "One loss, a step of each optimizer."
+    def step(model, critic, x, y, d, features, own):
+        z, logits = model(x)
+        descend(F.cross_entropy(logits[d == 0], y[d == 0]) + F.cross_entropy(way(critic, z), d), features, own)
+    return step
+
+def bare(critic, z): return critic(z)
+
+@pytest.mark.parametrize('step, together, names', [
+    (below(mirror), True, []), (below(bare), True, ['not reversed']), (below(mirror, [1]), True, ['no gradient to the features']), (below(mirror, [0]), True, ['no gradient to the features']),
+    (in_two_losses, True, ['no gradient to the features']), (turns(lambda d: 1 - d), False, []), (only_the_target, False, []), (turns(lambda d: d), False, ['not reversed']),
+    (at_once(mirror), False, []), (at_once(bare), False, ['not reversed'])])
+def test_source_and_target_and_whose_turn_it_is(step, together, names): assert apart(step, together).names() == names
