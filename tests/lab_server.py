@@ -232,6 +232,7 @@ def wait_theatre(page, condition):
 def last_frame(room, page):
     "Wait until the training of the first theatre, `stage`, has ended its step and the page shows what came of it; gives the number of frames."
     n = int(room.run_cell(page, "stage._trainer.join(); print(len(stage.runs[0]))"))
+    page.locator(".fnb").scroll_into_view_if_needed()                               # out of sight it rests
     wait_theatre(page, f"s.frames[0] === {n} && s.pos === {n - 1}")
     return n
 
