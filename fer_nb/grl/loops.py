@@ -285,6 +285,12 @@ def _tried(trials: list[Slopes], one_sided: bool) -> list[Finding]:
     strength = [] if one_sided else find_strength(trials[-1], None, None)
     return find_direction(usual) + strength
 
+def _drawn(w: Watched) -> list[Finding]:
+    "What the curves say, but that one stands still only where it could have moved."
+    early = w.steps < _LIMITS.settled
+    return [f for f in examine_curves(w.curves) if not (early and f.name == "domain loss stuck")]
+
+# %% ../../nbs/14_grl/09_loops.ipynb #51de0004
 def _turns_alike(w: Watched) -> list[Finding]:
     "Are the features, in a turn of their own, trained on the true domain labels?"
     if not all(w.turns.values()): return []
@@ -294,27 +300,25 @@ def _turns_alike(w: Watched) -> list[Finding]:
                      f"in its own steps, and for {features:.0%} in those of the features alone: "
                      "nobody changed the labels")]
 
-def _drawn(w: Watched) -> list[Finding]:
-    "What the curves say, but that one stands still only where it could have moved."
-    early = w.steps < _LIMITS.settled
-    return [f for f in examine_curves(w.curves) if not (early and f.name == "domain loss stuck")]
+def _find_ways(w: Watched) -> list[Finding]:
+    "Does a way lead from the domain losses back to the backbone, from the samples of every domain?"
+    if not any(p.requires_grad for p in w.backbone) and w.backbone:
+        return [_finding("frozen backbone", f"none of {len(w.backbone)} parameter tensors has "
+                         "requires_grad")]
+    name = "no gradient to the features"
+    if w.backbone and not any(w.ways):
+        return [_finding(name, f"none of {len(w.ways)} domain losses depends on a parameter of the "
+                         "model")]
+    if not all(w.sides.values()) or set.intersection(*w.sides.values()): return []
+    return [_finding(name, f"domain {', '.join(map(str, sorted(w.sides[False])))} reaches the "
+                     "domain classifier without a way back")]
 
 # %% ../../nbs/14_grl/09_loops.ipynb #50322951
 def _examine(w: Watched) -> Diagnosis:
     "The findings in a watched loop."
     need(w.steps > 0, "subject", "a loop in which an optimizer took a step after a cross-entropy "
          "of the domain classifier's answers", "none")
-    found: list[Finding] = []
-    if not any(p.requires_grad for p in w.backbone) and w.backbone:
-        found.append(_finding("frozen backbone", f"none of {len(w.backbone)} parameter tensors has "
-                              "requires_grad"))
-    elif w.backbone and not any(w.ways):
-        found.append(_finding("no gradient to the features", f"none of {len(w.ways)} domain losses "
-                              "depends on a parameter of the model"))
-    elif all(w.sides.values()) and not set.intersection(*w.sides.values()):
-        found.append(_finding("no gradient to the features", "domain "
-                              f"{', '.join(map(str, sorted(w.sides[False])))} reaches the domain "
-                              "classifier without a way back"))
+    found = _find_ways(w)
     if max(w.domains) == 1:
         found.append(_finding("one domain only", f"in each of {w.steps} steps"))
     if w.twice:
