@@ -2065,6 +2065,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'fer_nb/grl/center_checks.py'),
                                           'fer_nb.grl.center_checks._alike': ( '14_grl/center_checks.html#_alike',
                                                                                'fer_nb/grl/center_checks.py'),
+                                          'fer_nb.grl.center_checks._find_no_pull': ( '14_grl/center_checks.html#_find_no_pull',
+                                                                                      'fer_nb/grl/center_checks.py'),
                                           'fer_nb.grl.center_checks._still': ( '14_grl/center_checks.html#_still',
                                                                                'fer_nb/grl/center_checks.py'),
                                           'fer_nb.grl.center_checks._term_gradients': ( '14_grl/center_checks.html#_term_gradients',

@@ -95,6 +95,21 @@ def find_scale(
     if ratio > _LIMITS.strong: return [_finding("center term far too large", measured)]
     return [_finding("center term far too small", measured)] if ratio < _LIMITS.weak else []
 
+# %% ../../nbs/14_grl/06_center_checks.ipynb #ce0d0002
+def _find_no_pull(
+    seen: Look, c: Centers,
+    again: Callable[[], torch.Tensor], # the loss, computed anew
+) -> list[Finding]:
+    "Does a term with centers that stand elsewhere change the loss, but pull on no embedding?"
+    outs = [call.output for call in seen.calls if call.module is c.module]
+    outs = [out for out in outs if isinstance(out, torch.Tensor) and out.numel() == 1]
+    z = seen.parts.embedding
+    if not outs or any(gradients(o.reshape(()), [z])[0] is not None for o in outs): return []
+    with torch.no_grad(): c.value.mul_(2).add_(1)
+    if torch.equal(again(), seen.total): return []
+    return [_finding("no gradient to the features", f"the loss depends on {c.name}, and no way "
+                     "leads from there to the embedding")]
+
 # %% ../../nbs/14_grl/06_center_checks.ipynb #9887e86d
 def find_collapsed_centers(
     centers: torch.Tensor, # (K, d)
@@ -148,6 +163,8 @@ def find_in_centers(
                 shape = tuple(c.value.shape)
                 found.append(_finding("frozen centers", f"{c.name} {shape}: {why}"))
             found += find_collapsed_centers(old) + find_scale(seen, c)
+        for c in centers: # moves them: the last that is asked
+            found += _find_no_pull(seen, c, lambda: look(model, objective, batch).total)
         z, logits = seen.parts
         if z is not None and logits is not None and len(z) == len(y) and z.dim() == 2:
             found += find_minority_collapse(z.detach(), logits.detach(), y)

@@ -65,7 +65,7 @@ ADVICE = { # finding -> what to try
         "the loss; a softmax over a single output is always 1",
     "frozen domain classifier": "set requires_grad to True for its parameters: it must learn, too",
     "no gradient to the features": "look for a detach() or a no_grad() between embedding and "
-        "domain classifier",
+        "domain classifier, or between embedding and centers",
     "no gradient to the backbone": "look for a detach(), a no_grad() or an item() inside the "
         "model's forward; give the domain classifier the embedding with its history",
     "frozen backbone": "set requires_grad to True for the layers that are to adapt; with a frozen "

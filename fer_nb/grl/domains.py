@@ -83,12 +83,12 @@ def _played_apart(
 def _reached(
     inputs: list[torch.Tensor], # of the domain classifier
     x: torch.Tensor, # pictures, with requires_grad
-    domains: torch.Tensor, # (B,)
+    domains: torch.Tensor, # (B,); below 0: not told
 ) -> dict[int, bool]: # domain → whether; empty: no way leads anywhere
     "Whether a way leads from the domain classifier's inputs back to the pictures of each domain."
     ways = [(z * torch.randn_like(z)).sum() for z in inputs if z.requires_grad]
     at = gradients(torch.stack(ways).sum(), [x])[0] if ways else None
-    there = [] if at is None else domains.unique().tolist()
+    there = [] if at is None else domains[domains >= 0].unique().tolist()
     return {k: bool(at[domains == k].any()) for k in there}
 
 def find_one_sided(

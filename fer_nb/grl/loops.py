@@ -176,7 +176,8 @@ def _take_sides(w: Watched, loss: _Loss) -> None:
     args, _, _, inside = w.asked[_which(w.asked, loss.answers)]
     outputs = [t for call in w.calls for t in _tensors(call[2])]
     rows = None if inside else _same_rows([t.detach() for t in outputs], args[0].detach())
-    pieces = [outputs[i] for i in rows] if rows is not None else [loss.answers]
+    pieces = [outputs[i] for i in rows or []]
+    if sum(map(len, pieces)) != len(loss.target): pieces = [loss.answers] # of several calls
     for piece, domains in zip(pieces, loss.target.split([len(t) for t in pieces])):
         open_way = piece.requires_grad and w.ways[-1] > 0
         w.sides[open_way] |= set(domains.long().unique().tolist())

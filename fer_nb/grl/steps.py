@@ -35,10 +35,10 @@ def gradients(
     at: Sequence[torch.Tensor | None],
 ) -> list[torch.Tensor | None]:
     "Gradients of a loss that other gradients may be asked of too; None where it does not reach."
-    if not at or not loss.requires_grad: return [None] * len(at)
-    there = [t for t in at if t is not None]
+    there = [t for t in at if t is not None and t.requires_grad]
+    if not there or not loss.requires_grad: return [None] * len(at)
     found = iter(torch.autograd.grad(loss, there, retain_graph=True, allow_unused=True))
-    return [None if t is None else next(found) for t in at]
+    return [next(found) if t is not None and t.requires_grad else None for t in at]
 
 # %% ../../nbs/14_grl/04_steps.ipynb #ea468071
 def slope(

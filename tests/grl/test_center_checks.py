@@ -135,3 +135,20 @@ def test_a_batch_without_labels_says_nothing_of_classes(small):
 
 def test_the_first_class_is_a_class(small):
     assert [f.name for f in find_in_centers(small, Objective(center=(CenterLoss(3, 8), 1e-9)), (X, 0 * Y))] == ['center term far too small']
+
+def names(small, term, weight=.1):
+    "What is found where this stands beside the class loss."
+    return doctor(small, lambda batch, out: {'cls': F.cross_entropy(out[1], batch[1]), 'center': weight * term(out[0], batch[1])}, (X, Y)).names()
+
+@pytest.mark.parametrize('centers', ['rule', 'autograd'])
+def test_embeddings_without_their_history(small, centers):
+    crit = CenterLoss(3, 8, centers=centers)
+    assert names(small, crit) == [] and names(small, lambda z, y: crit(z.detach(), y)) == ['no gradient to the features']
+
+def test_a_term_that_is_only_shown_is_none(small):
+    crit, shown = CenterLoss(3, 8), []
+    def objective(batch, out):
+        shown.append(crit(out[0].detach(), batch[1]).item())
+        return {'cls': F.cross_entropy(out[1], batch[1])}
+    before = crit.centers.clone()
+    assert find_in_centers(small, objective, (X, Y)) == [] and shown and torch.equal(crit.centers, before)

@@ -55,6 +55,11 @@ def test_a_domain_of_three():
     found, = one_sided(lambda head, z, d: CE(head(flip(torch.where((d == 2)[:, None], z.detach(), z))), d), batch=data(domains=3), head=critic(3))
     assert "domain 2" in found.measured
 
+def test_samples_of_no_domain_are_not_missed():
+    x, y, d = data()
+    unknown = torch.arange(len(d)) % 3 == 0
+    assert one_sided(lambda head, z, d: CE(head(flip(z[d >= 0])), d[d >= 0]), batch=(x, y, torch.where(unknown, -1, d))) == []
+
 def test_a_turn_of_its_own_is_no_illness():
     "As in ADDA: the domain classifier learns on features that stand still, the target's features learn to be taken for the source's."
     assert one_sided(lambda head, z, d: CE(head(z.detach()), d) + .3 * CE(head(z[d == 1]), 1 - d[d == 1])) == []

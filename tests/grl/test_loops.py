@@ -233,6 +233,14 @@ def in_two_losses(model, critic, x, y, d, features, own):
     with torch.no_grad(): other, _ = model(x[d == 1])
     descend(F.cross_entropy(logits, y[d == 0]) + F.cross_entropy(mirror(critic, z), d[d == 0]) + F.cross_entropy(mirror(critic, other), d[d == 1]), features)
 
+def answers_below(way):
+    "A call of the domain classifier for each domain, and one loss of both answers."
+    def step(model, critic, x, y, d, features, own):
+        (z, logits), (other, _) = model(x[d == 0]), model(x[d == 1])
+        answers = torch.cat([way(critic, z), way(critic, other)])
+        descend(F.cross_entropy(logits, y[d == 0]) + F.cross_entropy(answers, torch.cat([d[d == 0], d[d == 1]])), features)
+    return step
+
 def turns(labels):
     "The domain classifier's step, then one of the features alone, with other labels."
     def step(model, critic, x, y, d, features, own):
@@ -258,6 +266,7 @@ def bare(critic, z): return critic(z)
 
 @pytest.mark.parametrize('step, together, names', [
     (below(mirror), True, []), (below(bare), True, ['not reversed']), (below(mirror, [1]), True, ['no gradient to the features']), (below(mirror, [0]), True, ['no gradient to the features']),
-    (in_two_losses, True, ['no gradient to the features']), (turns(lambda d: 1 - d), False, []), (only_the_target, False, []), (turns(lambda d: d), False, ['not reversed']),
+    (in_two_losses, True, ['no gradient to the features']), (answers_below(mirror), True, []), (answers_below(lambda c, z: c(z.detach())), True, ['no gradient to the features']),
+    (turns(lambda d: 1 - d), False, []), (only_the_target, False, []), (turns(lambda d: d), False, ['not reversed']),
     (at_once(mirror), False, []), (at_once(bare), False, ['not reversed'])])
 def test_source_and_target_and_whose_turn_it_is(step, together, names): assert apart(step, together).names() == names
