@@ -105,8 +105,10 @@ def find_one_sided(
     now = inputs(x)
     reached = _reached(now, x, domains)
     if all(reached.values()) or not any(reached.values()): return []
-    def others(k): return torch.where(_rows(domains == k, x), 3 * x + 1, x).detach()
-    holds = {k: [_differs(*pair) for pair in zip(now, inputs(others(k)))] for k in reached}
+    def changed(k): return torch.where(_rows(domains == k, x), 3 * x + 1, x).detach()
+    then = {k: inputs(changed(k)) for k in reached}
+    if any(len(others) != len(now) for others in then.values()): return [] # it calls as it likes
+    holds = {k: [_differs(*pair) for pair in zip(now, others)] for k, others in then.items()}
     if _played_apart(now, holds): return []
     k = next(k for k in reached if not reached[k])
     if not any(holds[k]):

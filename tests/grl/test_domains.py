@@ -60,6 +60,13 @@ def test_samples_of_no_domain_are_not_missed():
     unknown = torch.arange(len(d)) % 3 == 0
     assert one_sided(lambda head, z, d: CE(head(flip(z[d >= 0])), d[d >= 0]), batch=(x, y, torch.where(unknown, -1, d))) == []
 
+def test_a_program_that_calls_as_it_likes():
+    "Whether the target is asked about depends on the pictures."
+    def loss(head, z, d):
+        source = CE(head(flip(z[d == 0])), d[d == 0])
+        return source if z.detach().abs().max() < 3 else source + CE(head(flip(z[d == 1])), d[d == 1])
+    assert one_sided(loss) == []
+
 def test_a_turn_of_its_own_is_no_illness():
     "As in ADDA: the domain classifier learns on features that stand still, the target's features learn to be taken for the source's."
     assert one_sided(lambda head, z, d: CE(head(z.detach()), d) + .3 * CE(head(z[d == 1]), 1 - d[d == 1])) == []
