@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from statistics import median
+from statistics import fmean, median
 from typing import Any, NamedTuple
 
 import torch
@@ -65,7 +65,7 @@ class Watched:
         self.domains: list[int] = [] # different ones in each step
         self.ways: list[int] = [] # backbone tensors that each domain loss depends on
         self.sides: dict[bool, set[int]] = {False: set(), True: set()} # way back? → domains
-        self.turns: dict[bool, list[float]] = {False: [], True: []} # features alone? → hits
+        self.alone: list[bool] = [] # whether each step was one of the features alone
         self.apart: list[float] = [] # standard errors between calls of a batch normalization
         self.twice = False # whether probabilities went into a cross-entropy
         self.kept: dict[str, list[torch.Tensor]] = {}
@@ -212,9 +212,8 @@ def _stepped(w: Watched, optimizer: torch.optim.Optimizer) -> None:
     w.domains.append(len(torch.cat([loss.target for loss in w.losses]).unique()))
     w.apart += [_errors_apart(*seen[:2]) for seen in list(w.means.values())[:1] if len(seen) > 1]
     trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    alone = not trained & {id(p) for p in w.own} # the features' turn: with the labels changed
-    w.turns[alone].append(w.kept["accuracy"][-1].item())
-    if w.trial: (w.aside if alone else w.slopes).append(_weigh(*w.trial))
+    w.alone.append(not trained & {id(p) for p in w.own})
+    if w.trial: (w.aside if w.alone[-1] else w.slopes).append(_weigh(*w.trial))
     w.steps += 1
     w._new_step()
 
@@ -287,15 +286,18 @@ def _tried(trials: list[Slopes], one_sided: bool) -> list[Finding]:
     return find_direction(usual) + strength
 
 def _drawn(w: Watched) -> list[Finding]:
-    "What the curves say, but that one stands still only where it could have moved."
-    early = w.steps < _LIMITS.settled
-    return [f for f in examine_curves(w.curves) if not (early and f.name == "domain loss stuck")]
+    "What the curves say of the domain classifier's turns; still is only what could have moved."
+    early, one_side = w.steps < _LIMITS.settled, all(w.alone)
+    curves = {name: [v for v, alone in zip(values, w.alone) if one_side or not alone]
+              for name, values in w.curves.items()}
+    return [f for f in examine_curves(curves) if not (early and f.name == "domain loss stuck")]
 
 # %% ../../nbs/14_grl/09_loops.ipynb #51de0004
 def _turns_alike(w: Watched) -> list[Finding]:
     "Are the features, in a turn of their own, trained on the true domain labels?"
-    if not all(w.turns.values()): return []
-    own, features = (sum(w.turns[k]) / len(w.turns[k]) for k in (False, True))
+    if len(set(w.alone)) < 2: return []
+    own, features = (fmean(share for share, alone in zip(w.curves["accuracy"], w.alone)
+                           if alone is turn) for turn in (False, True))
     if min(own, features) < 1 / max(2, max(w.domains)) + _LIMITS.lead: return []
     return [_finding("not reversed", f"the domain classifier is right for {own:.0%} of the samples "
                      f"in its own steps, and for {features:.0%} in those of the features alone: "
@@ -327,7 +329,7 @@ def _examine(w: Watched) -> Diagnosis:
     body = [p for p in w.backbone if p.requires_grad]
     found += find_forgotten(w.optimizers, {"backbone": body, "domain classifier": w.own})
     one_sided = any(f.name == "no gradient to the features" for f in found)
-    found += _tried(w.slopes if w.turns[False] else w.aside, one_sided) + _turns_alike(w)
+    found += _tried(w.aside if all(w.alone) else w.slopes, one_sided) + _turns_alike(w)
     if sum(z > _LIMITS.errors for z in w.apart) * 2 > w.steps:
         found.append(_finding("statistics kept apart", "calls of a batch normalization in one step "
                               f"have means {sum(w.apart) / len(w.apart):.1f} standard errors "

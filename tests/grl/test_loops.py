@@ -270,3 +270,10 @@ def bare(critic, z): return critic(z)
     (turns(lambda d: 1 - d), False, []), (only_the_target, False, []), (turns(lambda d: d), False, ['not reversed']),
     (at_once(mirror), False, []), (at_once(bare), False, ['not reversed'])])
 def test_source_and_target_and_whose_turn_it_is(step, together, names): assert apart(step, together).names() == names
+
+def test_a_curve_is_one_of_the_domain_classifiers_turns():
+    "Between them the loss is that of the changed labels: no oscillation."
+    def step(model, critic, x, y, d, features, own):
+        descend(F.cross_entropy(critic(model(x)[0].detach()), d), own)
+        descend(4 * F.cross_entropy(critic(model(x)[0]), 1 - d), features)
+    for steps in (6, 9, 60): assert 'domain loss oscillates' not in apart(step, together=False, steps=steps).names()
