@@ -1,7 +1,7 @@
 "The course as a student meets it: copied out of the package, opened in a real JupyterLab, one key. Run All is in test_labs_browser.py."
 import pytest
 
-from lab_server import THEATRE
+from lab_server import THEATRE, theatre_state as state, wait_theatre as wait
 from fer_nb.course import copy_course
 
 pytestmark = pytest.mark.browser
@@ -15,10 +15,6 @@ def course(jupyter, browser):
         copy_course(server.folder)
         server.browser = browser
         yield server
-
-
-def wait(page, condition): page.wait_for_function(f"() => {{ const s = document.querySelector('.fnb')?.theatre?.state(); return s && ({condition}); }}")
-def state(page): return page.evaluate(f"{THEATRE}.state()")
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..checks import need
 from .center_checks import find_centers, find_in_centers
 from .doctor import _LIMITS, Diagnosis, Finding, _finding, diagnosis
-from .domains import find_missing, find_one_label, find_one_sided
+from .domains import (find_missing, find_one_label, find_one_sided,
+                                other_pictures)
 from .judging import judge
 from .patient import Call, Look, domain_terms, head_call, leaves, look, parts, untouched
 from .reversal import Adversary, DomainAdversarial
@@ -259,9 +260,7 @@ def _moves(model: nn.Module, x: torch.Tensor, change: torch.Tensor, watch: torch
             torch.manual_seed(0)
             z, logits = parts(model(x))
             return (logits if z is None else z).detach()[watch]
-    other = x.clone()
-    other[change] = 3 * x[change] + 1
-    before, after = embeddings(x), embeddings(other)
+    before, after = embeddings(x), embeddings(other_pictures(x, change))
     return not torch.allclose(before, after, 1e-4, 1e-5 * float(before.abs().max()))
 
 # %% ../../nbs/14_grl/07_batches.ipynb #430286f6

@@ -63,15 +63,17 @@ def _still(c: Centers, before: torch.Tensor, total: torch.Tensor, optimizers: Se
         return "they are in no optimizer with a learning rate"
     return ""
 
+def _terms(seen: Look, c: Centers) -> list[torch.Tensor]: # of one element each
+    "What the module with the centers gave."
+    outs = [call.output for call in seen.calls if call.module is c.module]
+    return [out for out in outs if isinstance(out, torch.Tensor) and out.numel() == 1]
+
 def _term_gradients(seen: Look, c: Centers) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     "Gradients at the embedding: of the term with the centers as it is weighted, and of the rest."
     z, total = seen.parts.embedding, seen.total
     whole = gradients(total, [z])[0]
     if whole is None: return None, None
-    for call in seen.calls:
-        out = call.output
-        scalar = isinstance(out, torch.Tensor) and out.numel() == 1
-        if call.module is not c.module or not scalar: continue
+    for out in _terms(seen, c):
         weight = gradients(total, [out])[0]
         at = gradients(out.reshape(()), [z])[0]
         if weight is not None and at is not None: return weight * at, whole - weight * at
@@ -101,9 +103,7 @@ def _find_no_pull(
     again: Callable[[], torch.Tensor], # the loss, computed anew
 ) -> list[Finding]:
     "Does a term with centers that stand elsewhere change the loss, but pull on no embedding?"
-    outs = [call.output for call in seen.calls if call.module is c.module]
-    outs = [out for out in outs if isinstance(out, torch.Tensor) and out.numel() == 1]
-    z = seen.parts.embedding
+    outs, z = _terms(seen, c), seen.parts.embedding
     if not outs or any(gradients(o.reshape(()), [z])[0] is not None for o in outs): return []
     with torch.no_grad(): c.value.mul_(2).add_(1)
     if torch.equal(again(), seen.total): return []

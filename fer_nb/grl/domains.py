@@ -10,11 +10,11 @@ from collections.abc import Callable
 import torch
 
 from .doctor import Finding, _finding
-from .patient import Look, leaves, look
+from .patient import Look, look, own_calls, size
 from .steps import gradients, kind_of
 
 # %% auto #0
-__all__ = ['find_missing', 'find_one_label', 'find_one_sided']
+__all__ = ['find_missing', 'find_one_label', 'other_pictures', 'find_one_sided']
 
 # %% ../../nbs/14_grl/06b_domains.ipynb #d0a10007
 def find_missing(
@@ -48,23 +48,22 @@ def _asked(
     seen: Look, loss: torch.Tensor, # the domain loss
 ) -> list[torch.Tensor]: # one for each call
     "What the domain classifier was given."
-    own = set(leaves(loss)) - set(leaves(seen.parts.embedding, seen.parts.logits))
-    calls = []
-    for call in seen.calls:
-        mine = {id(p) for p in call.module.parameters()}
-        if mine and mine <= own and call.args and isinstance(call.args[0], torch.Tensor):
-            calls.append((sum(p.numel() for p in call.module.parameters()), call))
-    largest = max((n for n, _ in calls), default=0)
-    first = next((call.module for n, call in calls if n == largest), None)
-    return [call.args[0] for _, call in calls if call.module is first]
+    calls = own_calls(seen, loss)
+    largest = max(calls, key=lambda call: size(call.module), default=None)
+    return [call.args[0] for call in calls if call.module is largest.module]
 
 def _differs(a: torch.Tensor, b: torch.Tensor) -> bool:
     "Whether these are other inputs."
     return a.shape != b.shape or not torch.allclose(a, b, 1e-4, 1e-6)
 
-def _rows(which: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    "A mask of samples that fits x."
-    return which.view(-1, *[1] * (x.dim() - 1)).to(x.device)
+def other_pictures(
+    x: torch.Tensor, # (B, …)
+    which: torch.Tensor, # of them: a mask (B,), or their places
+) -> torch.Tensor: # (B, …)
+    "Pictures of which some are other ones."
+    other = x.detach().clone()
+    other[which] = 3 * other[which] + 1
+    return other
 
 # %% ../../nbs/14_grl/06b_domains.ipynb #d0a1000f
 def _played_apart(
@@ -105,8 +104,7 @@ def find_one_sided(
     now = inputs(x)
     reached = _reached(now, x, domains)
     if all(reached.values()) or not any(reached.values()): return []
-    def changed(k): return torch.where(_rows(domains == k, x), 3 * x + 1, x).detach()
-    then = {k: inputs(changed(k)) for k in reached}
+    then = {k: inputs(other_pictures(x, domains == k)) for k in reached}
     if any(len(others) != len(now) for others in then.values()): return [] # it calls as it likes
     holds = {k: [_differs(*pair) for pair in zip(now, others)] for k, others in then.items()}
     if _played_apart(now, holds): return []

@@ -20,7 +20,7 @@ from ..runtime import random_state, set_random_state
 
 # %% auto #0
 __all__ = ['EMBEDDINGS', 'LOGITS', 'leaves', 'Parts', 'parts', 'Kept', 'untouched', 'Call', 'Look',
-           'look', 'swapped', 'domain_terms', 'head_call']
+           'look', 'swapped', 'domain_terms', 'size', 'own_calls', 'head_call']
 
 # %% ../../nbs/14_grl/03_patient.ipynb #1b5a979d
 def leaves(
@@ -209,21 +209,33 @@ def domain_terms(
     return own or changed or [n for n in seen.losses if any(w in n.lower() for w in _DOMAIN)]
 
 # %% ../../nbs/14_grl/03_patient.ipynb #84b2339d
+def size(module: nn.Module) -> int:
+    "How many numbers its parameters are."
+    return sum(p.numel() for p in module.parameters())
+
+def own_calls(
+    seen: Look, loss: torch.Tensor, # the domain loss, or a sum with it
+) -> list[Call]:
+    "Calls, with a tensor, of modules on whose parameters only this loss depends."
+    own = set(leaves(loss)) - set(leaves(seen.parts.embedding, seen.parts.logits))
+    def fits(call):
+        mine = {id(p) for p in call.module.parameters()}
+        return mine and mine <= own and call.args and isinstance(call.args[0], torch.Tensor)
+    return [call for call in seen.calls if fits(call)]
+
 def head_call(
     seen: Look, loss: torch.Tensor, # the domain loss, or a sum with it
     samples: int, # B
     head: Callable | None = None, # if it is known
 ) -> Call | None: # with an output for every sample
     "The call of the domain classifier."
-    own = set(leaves(loss)) - set(leaves(seen.parts.embedding, seen.parts.logits))
     def fits(call):
         out = call.output
         if not isinstance(out, torch.Tensor) or out.dim() not in (1, 2) or len(out) != samples:
             return False
-        if not call.args or not isinstance(call.args[0], torch.Tensor): return False
-        if isinstance(head, nn.Module): return call.module is head
-        mine = {id(p) for p in call.module.parameters()}
-        return bool(mine) and mine <= own and set(leaves(loss)) & set(leaves(out)) >= mine
-    calls = [call for call in seen.calls if fits(call)]
-    size = [sum(p.numel() for p in call.module.parameters()) for call in calls]
-    return max(zip(size, range(len(calls)), calls), default=(0, 0, None))[2]
+        if isinstance(head, nn.Module):
+            return call.module is head and call.args and isinstance(call.args[0], torch.Tensor)
+        return set(leaves(loss)) & set(leaves(out)) >= {id(p) for p in call.module.parameters()}
+    some = seen.calls if isinstance(head, nn.Module) else own_calls(seen, loss)
+    calls = [call for call in some if fits(call)]
+    return max(reversed(calls), key=lambda call: size(call.module), default=None)
