@@ -220,14 +220,14 @@ def _force(case: Case) -> Verdict:
 
 # %% ../../nbs/23_assignments/23_action_units.ipynb #5a63d459
 @cache
-def _right(part: str, noise: float = .3) -> dict[float, float]:
+def _right(part: str, noise: float = .4) -> dict[float, float]:
     "Threshold → percent right."
     lab = lab_names("action_units")
     measured = lab["estimates"](part, noise)
     return {least: 100 * lab["share_right"](lab["classify"](measured, least=least), part)
             for least in lab["GRID"]}
 
-def _best(part: str, noise: float = .3) -> list[float]:
+def _best(part: str, noise: float = .4) -> list[float]:
     "The thresholds that are best there."
     known = _right(part, noise)
     return [least for least, percent in known.items() if percent > max(known.values()) - 1e-6]

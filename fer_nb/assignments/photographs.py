@@ -145,16 +145,16 @@ def _lost(threshold: float, camera: str = "phone") -> torch.Tensor:
 
 def _lost_faces(case: Case) -> Verdict:
     "The count."
-    lost, before, total = int(_lost(.99).sum()), int(_lost(.7).sum()), 140
+    lost, before, total = int(_lost(.985).sum()), int(_lost(.7).sum()), 140
     traps = {"so many are left": total - lost, "those are lost at 0.7 already": before,
-             "that is what 0.99 loses beyond 0.7": lost - before,
-             "that is the webcam": int(_lost(.99, "webcam").sum()),
+             "that is what 0.985 loses beyond 0.7": lost - before,
+             "that is the webcam": int(_lost(.985, "webcam").sum()),
              "that is in per cent": 100 * lost / total, "that is a share": lost / total}
     return judge_number(case, lost, .05, traps, "another number of photographs")
 
 # %% ../../nbs/23_assignments/22_photographs.ipynb #b54806a4
 def _worst_class(case: Case) -> Verdict:
-    count, name, lost = _lost_faces(_first(case, "lost_faces")), case.value(), _lost(.99)
+    count, name, lost = _lost_faces(_first(case, "lost_faces")), case.value(), _lost(.985)
     if not count.right: return count
     if name is None: return NOTHING
     if not isinstance(name, str): return not_yet(f"expected a name, got {kind_of(name)}", "no name")

@@ -1,5 +1,6 @@
 "Faces made of muscles: action units move a head, a camera looks, every pixel knows its muscles."
-from .head import ACTION_UNITS, AU_NAMES, SIDES, ActionUnit, smoothstep, check_au, Head
+from .facs import ACTION_UNITS, AU_NAMES, SIDES, ActionUnit, smoothstep
+from .head import check_au, Head
 from .raster import (DISTANCE, rotation, turn, project, rasterize, GBuffer, corner_weights, gather,
     flow_gradient)
 from .people import HAIR_STYLES, Identity, HairStyle, People, sample_identity
@@ -14,7 +15,6 @@ from .sets import (CHUNK, render_manifest, Faces, sheet, contact_sheet, FaceSet,
     matrix_figure)
 from .actions import displacement, explain, action_figure, expression_figure
 from .studio import Sitting, studio, _widget as _widget
-
 __all__ = ['ACTION_UNITS', 'AU_NAMES', 'SIDES', 'DISTANCE', 'ActionUnit', 'smoothstep', 'check_au',
     'Head', 'rotation', 'turn', 'project', 'rasterize', 'GBuffer', 'corner_weights', 'gather',
     'flow_gradient', 'HAIR_STYLES', 'Identity', 'HairStyle', 'People', 'sample_identity', 'DOMAINS',

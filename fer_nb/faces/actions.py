@@ -115,7 +115,8 @@ def _explain(
     if au[..., k].max() < _AT_REST: acting[..., k] = 1
     both = torch.cat([acting, resting])
     one, two = _camera(samples)(both, identity[[0, 0]], scene[[0, 0]], size)
-    moved = displacement(acting - resting)[0].norm(dim=1)
+    one_way, other_way = displacement(both)
+    moved = (one_way - other_way).norm(dim=1)
     way = _paint_way(acting, moved, identity, scene, size)
     return _Explained(one, two, (.5 + 2 * (one - two)).clamp(0, 1), way, float(moved.max()))
 

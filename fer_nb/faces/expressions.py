@@ -69,15 +69,14 @@ EXPRESSIONS |= {
         "closed smile": (.3, {}),
         "open smile": (.5, {"AU25": (.65, 1.)}),
         "laugh": (.2, {"AU6": (.85, 1.), "AU25": (.7, 1.), "AU26": (.45, 1.)})}),
-    "sadness": Expression({"AU1": (.85, .9), "AU4": (.5, .8), "AU15": (.8, .95)}, {
+    "sadness": Expression({"AU1": (.85, 1.), "AU4": (.5, .8), "AU15": (.8, .95)}, {
         "chin pushed up": (.5, {"AU17": (.6, 1.)}),
         "drooping lids": (.3, {"AU43": (.3, 1.), "AU17": (.3, .2)}),
         "near tears": (.2, {"AU6": (.45, 1.), "AU7": (.4, .6), "AU20": (.3, .4),
                             "AU25": (.35, .7), "AU17": (.5, .5)})}),
     "surprise": Expression({"AU1": (.85, 1.), "AU2": (.85, 1.), "AU5": (.7, .9)}, {
-        "dropped jaw": (.6, {"AU25": (.6, 1.), "AU26": (.75, 1.)}),
-        "parted lips": (.25, {"AU25": (.5, 1.), "AU26": (.25, .6)}),
-        "brows only": (.15, {"AU25": (.2, .2)})}),
+        "dropped jaw": (.65, {"AU25": (.6, 1.), "AU26": (.75, 1.)}),
+        "parted lips": (.35, {"AU25": (.55, 1.), "AU26": (.45, 1.)})}),
 }
 
 # %% ../../nbs/01_faces/09_expressions.ipynb #411affb2
@@ -207,7 +206,7 @@ def _chance(
 ) -> _Chance:
     "Draw what is a picture's own."
     g, n = np.random.default_rng([picture, person, _STREAM]), len(AU_NAMES)
-    return _Chance(g.random() < .6, g.random(), g.uniform(.6, 1.4), g.random(n),
+    return _Chance(g.random() < .6, g.random(), g.uniform(.75, 1.25), g.random(n),
                    g.standard_normal(n), g.random(n), g.exponential(.06, n), g.standard_normal(n))
 
 # %% ../../nbs/01_faces/09_expressions.ipynb #6f156404

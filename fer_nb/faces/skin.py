@@ -211,6 +211,9 @@ _LID = dict(AU5=.045, AU43=-.13, AU7=-.02) # what moves the upper lid, dm; .068 
 class _Teeth:
     "Teeth on the average head, in decimeters."
     width: float = .056
+    arch: tuple = (1.18, .33) # z of its middle, radius: gaps lie along the row
+    row: tuple = (.31, .95, .58) # half width, z of the last tooth, length
+    inside: tuple = (.86, .97) # of the row's size: the tongue's side is dark
     gap: tuple = (.007, .001) # from the middle of a gap: white, dark
     upper: tuple = (6.755, 6.785) # y: teeth, gum
     lower: tuple = (6.50, 6.475)
@@ -220,12 +223,15 @@ _TEETH = _Teeth()
 
 def _teeth(p: Pixels, ajar: Tensor) -> tuple[Tensor, Tensor]: # (3, N), open (N,)
     "Teeth with gaps, and gums above and below."
-    deep = smoothstep(*_TEETH.depth, p.z) * (.45 + .55 * smoothstep(0., .7, ajar))
-    wide = p.x.abs() / _TEETH.width + .5 # in teeth
+    (half, last, long), (middle, radius), x = _TEETH.row, _TEETH.arch, p.x.abs()
+    ahead = p.z + .08 * smoothstep(6.60, 6.50, p.y) - last # the lower row lies behind
+    outer = smoothstep(*_TEETH.inside, torch.hypot(x / half, ahead.clamp(min=0) / long))
+    wide = torch.atan2(x, p.z - middle) * radius / _TEETH.width + .5 # in teeth
     gap = smoothstep(*_TEETH.gap, (wide - wide.floor() - .5).abs() * _TEETH.width)
     gum = torch.maximum(smoothstep(*_TEETH.upper, p.y), smoothstep(*_TEETH.lower, p.y))
-    white, pink = _tone(p.x, .74, .70, .60) * (1 - .35 * gap), _tone(p.x, .45, .13, .12)
-    return _blend(white, pink, gum), deep
+    white = _tone(p.x, .74, .70, .60) * ((1 - .35 * gap) * (.2 + .8 * outer))
+    pink, deep = _tone(p.x, .45, .13, .12), smoothstep(*_TEETH.depth, p.z) * (.08 + .92 * outer)
+    return _blend(white, pink, gum), deep * (.45 + .55 * smoothstep(0., .7, ajar))
 
 # %% ../../nbs/01_faces/06_skin.ipynb #bf8f881a
 def _wet(p: Pixels, mirror: Tensor, au: Tensor, identity: Identity) -> tuple[Tensor, ...]:

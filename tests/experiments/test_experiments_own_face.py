@@ -48,10 +48,11 @@ def test_what_the_lab_says_of_the_table():
     from fer_nb.tables import paired
     for way in ("AdaBN", "AdaBN, half", "CORAL", "UDAT-AS", "more lessons"):
         gain, low, high = paired(mean(way, "f1"), mean("before", "f1"))
-        assert .08 < gain < .12 and low > 0
+        assert .105 < gain < .155 and low > 0
         _, low, high = paired(mean(way, "correlation"), mean("before", "correlation"))
         assert low < 0 < high
-    gain, low, high = paired(mean("AdaBN, half", "f1"), mean("more lessons", "f1"))
-    assert low < 0 < gain < high
+    for way in ("AdaBN", "AdaBN, half"):
+        _, low, high = paired(mean(way, "f1"), mean("more lessons", "f1"))
+        assert low < 0 < high
     gain, low, high = paired(mean("AdaBN", "correlation"), mean("more lessons", "correlation"))
     assert high < 0

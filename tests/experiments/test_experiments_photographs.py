@@ -47,12 +47,12 @@ def test_table_has_the_steps(rows):
     assert [line.split("|")[1].strip() for line in text.splitlines()[2:]] == [way for way, _ in room.STEPS]
 
 def test_the_scores_of_the_lab_ship():
-    "What the lab prints: 8 and 18 of 140 photographs without a face, 47 of the phone's without one of 0.99."
+    "What the lab prints: 8 and 19 of 140 photographs without a face, 38 of the phone's without one of 0.985."
     rows = read_csv(DATA/"photographs_scores.csv")
-    for camera, missed in (("phone", 8), ("webcam", 18)):
+    for camera, missed in (("phone", 8), ("webcam", 19)):
         there = [r for r in rows if r["camera"] == camera]
         assert len(there) == 140 and sum(float(r["score"]) == 0 for r in there) == missed and {int(r["label"]) for r in there} == set(range(7))
-    assert sum(float(r["score"]) < .99 for r in rows if r["camera"] == "phone") == 47
+    assert sum(float(r["score"]) < .985 for r in rows if r["camera"] == "phone") == 38
 
 @pytest.mark.slow
 def test_a_score_for_every_photograph():

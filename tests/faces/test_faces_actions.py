@@ -12,7 +12,7 @@ N = len(AU_NAMES)
 
 
 # ---------------------------------------------------------------- displacement
-@pytest.mark.parametrize("name", ["AU12", "AU26", "AU43"])
+@pytest.mark.parametrize("name", ["AU12", "AU26", "AU15"])
 def test_displacement_is_the_recipe_in_millimeters(head, name):
     from fer_nb.wmnist import data_file
     with np.load(data_file("head.npz")) as data:
@@ -25,6 +25,7 @@ def test_displacement_is_the_recipe_in_millimeters(head, name):
 @given(st.lists(st.integers(0, 130), min_size=2 * N, max_size=2 * N), st.integers(0, 100))
 def test_displacements_add_and_scale(values, t):
     au, t = torch.tensor(values).view(2, N) / 100, t / 100
+    au[:, AU_NAMES.index("AU1")] = 0 # what it does together with AU4 is no sum: test_faces_facs.py
     one, two = displacement(au)
     torch.testing.assert_close(displacement(t * au[:1])[0], t * one, atol=1e-3, rtol=1e-4)
     torch.testing.assert_close(displacement((au[:1] + au[1:]) / 2)[0], (one + two) / 2, atol=1e-3, rtol=1e-4)

