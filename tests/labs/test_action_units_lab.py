@@ -107,15 +107,15 @@ def lead(lab):
 
 def test_lead_in_every_type(lab):
     answer = lead(lab)
-    assert answer == (136, 62, 74)
+    assert answer == (127, 57, 70)
     for kind in (list, np.array, torch.tensor, lambda a: tuple(map(float, a)), lambda a: tuple(map(np.int64, a)), lambda a: tuple(map(torch.tensor, a))):
         assert said(lab, "check_lead", kind(answer)).startswith("right")
 
 @pytest.mark.parametrize("answer, words", [
-    (None, "three numbers"), (136, "three numbers"), ((136, 74, 62), "exchanged"), ((136, 62, 70), "are not the 136"), ((136, 60, 76), "424 of 560"), ((68, 31, 37), "had a class before")])
+    (None, "three numbers"), (127, "three numbers"), ((127, 70, 57), "exchanged"), ((127, 57, 66), "are not the 127"), ((127, 55, 72), "433 of 560"), ((68, 31, 37), "had a class before")])
 def test_wrong_lead(lab, answer, words):
     verdict = said(lab, "check_lead", answer)
-    assert verdict.startswith("not yet") and words in verdict and not re.search(r"\b(62|74)\b", verdict.replace("62 right", "").replace("74 wrong", ""))
+    assert verdict.startswith("not yet") and words in verdict and not re.search(r"\b(57|70)\b", verdict.replace("57 right", "").replace("70 wrong", ""))
 
 def parts(x, c): return x / x.norm(dim=1, keepdim=True), c / c.norm(dim=1, keepdim=True), x.norm(dim=1, keepdim=True)
 
