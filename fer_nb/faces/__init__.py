@@ -13,7 +13,7 @@ from .expressions import (EMOTIONS, COMPOUND_EMOTIONS, EXPRESSIONS, Expression, 
     au_figure, sample_au)
 from .sets import (CHUNK, render_manifest, Faces, sheet, contact_sheet, FaceSet, load_faces,
     matrix_figure)
-from .actions import displacement, explain, action_figure, expression_figure
+from .actions import displacement, explain, action_figure, expression_figure, _camera as _camera
 from .studio import Sitting, studio, _widget as _widget
 __all__ = ['ACTION_UNITS', 'AU_NAMES', 'SIDES', 'DISTANCE', 'ActionUnit', 'smoothstep', 'check_au',
     'Head', 'rotation', 'turn', 'project', 'rasterize', 'GBuffer', 'corner_weights', 'gather',
