@@ -17,7 +17,7 @@ def number_on(image):
     return sum(int(image[:, int(SQUARE * width / 2), x].float().mean() > 127) << k for k, x in enumerate(spots))
 
 def write_y4m(path, frames, rate):
-    "Frames as (image uint8 (3, H, W), number), in the format that the fake camera plays over and over."
+    "Frames as (image uint8 (3, H, W), number), in the format that the fake camera plays over and over: brightness from 16 to 235, color from 16 to 240, as video has them."
     first = frames[0][0]
     height, width = first.shape[-2:]
     with open(path, "wb") as file:
@@ -26,5 +26,6 @@ def write_y4m(path, frames, rate):
             pixels = numbered(image, n).permute(1, 2, 0).numpy()
             y, *colors = Image.fromarray(pixels).convert("YCbCr").split()
             half = [np.asarray(c.resize((width // 2, height // 2), Image.Resampling.BOX)) for c in colors]
-            file.write(b"FRAME\n" + b"".join(np.asarray(plane).tobytes() for plane in (y, *half)))
+            planes = 16 + 219 / 255 * np.asarray(y), *(128 + 224 / 255 * (c - 128.) for c in half)
+            file.write(b"FRAME\n" + b"".join(plane.round().astype(np.uint8).tobytes() for plane in planes))
     return path

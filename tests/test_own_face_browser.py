@@ -1,4 +1,4 @@
-"""One's own face in a real JupyterLab: Chromium's fake camera plays a rendered clip. Frames arrive, calibration runs, adaptation changes what is read; stopping and closing free the
+"""One's own face in a real JupyterLab: Chromium's fake camera plays a rendered clip of a badly lit room. Frames arrive, calibration runs, adaptation improves the correlation; stopping and closing free the
 camera, a refusal is a sentence, and no request leaves."""
 import json
 
@@ -38,11 +38,15 @@ TRACK = """() => {
 @pytest.fixture(scope="module")
 def clip(): return take_clip(1, RATE)
 
+def badly_lit(images):
+    "A dim room with one lamp on the right: what adaptation has something to do about."
+    return (255 * (images / 255 * torch.linspace(.35, 1, images.shape[-1]))**2.4).to(torch.uint8)
+
 @pytest.fixture(scope="module")
 def film(clip, tmp_path_factory):
     rest, others = (~clip.parts.bool()).nonzero()[:, 0].tolist(), clip.parts.nonzero()[:, 0].tolist()
     numbers = [*(rest * (STILL * RATE // len(rest))), *others]
-    return write_y4m(tmp_path_factory.mktemp("film")/"clip.y4m", [(clip.images[n], n) for n in numbers], RATE)
+    return write_y4m(tmp_path_factory.mktemp("film")/"clip.y4m", [(badly_lit(clip.images[n]), n) for n in numbers], RATE)
 
 @pytest.fixture(scope="module")
 def room(jupyter, film):
@@ -84,7 +88,7 @@ def test_frames_arrive_and_a_calibration_runs(room):
     found = json.loads(room.run_cell(page, "print(json.dumps([l[0] for l in log if not l[2] and l[3]]))"))
     assert max(found) < 30                                            # all of them of the resting part, as its name says
 
-def test_adaptation_to_the_cameras_frames_changes_the_reading_and_does_no_harm(room, clip):
+def test_adaptation_to_the_cameras_frames_improves_the_correlation(room, clip):
     page, practice, test = room.page, clip.part("practice").nonzero()[:, 0].tolist(), clip.part("test").nonzero()[:, 0].tolist()
     press(page, "forget")
     says(page, "!s.busy && !s.calibrated && s.kept < 10")
@@ -94,13 +98,12 @@ def test_adaptation_to_the_cameras_frames_changes_the_reading_and_does_no_harm(r
     wait_for(practice, "", 30)
     press(page, "adapt")                                              # half and half, as it stands there
     says(page, "s.way === 'AdaBN, half' && !s.busy")
-    wait_for(test, "AdaBN, half", 40)
+    wait_for(test, "AdaBN, half", 75)                               # half of them, in the order of the film: with a quarter, chance decides
     rows = [r for r in json.loads(room.run_cell(page, "print(json.dumps(log))")) if r[0] in test and r[1] and r[3]]
     true = clip.au[[r[0] for r in rows]]
     from fer_nb.own_face import au_correlation
     before, now = (au_correlation(torch.tensor([r[k] for r in rows]), true).nanmean().item() for k in (3, 4))
-    assert before > .3 and now > before - .05                         # a gain is a matter of the table over five people: on these frames there is next to none
-    assert all(r[3] != r[4] for r in rows)
+    assert now > before > .3
 
 def test_stop_and_another_source_free_the_camera(room):
     page = room.page
