@@ -1006,6 +1006,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                              'fer_nb/centers/loss.py'),
                                      'fer_nb.centers.loss._alike': ('10_centers/loss.html#_alike', 'fer_nb/centers/loss.py'),
                                      'fer_nb.centers.loss._apart_delta': ('10_centers/loss.html#_apart_delta', 'fer_nb/centers/loss.py'),
+                                     'fer_nb.centers.loss._damp': ('10_centers/loss.html#_damp', 'fer_nb/centers/loss.py'),
                                      'fer_nb.centers.loss._half_squares': ('10_centers/loss.html#_half_squares', 'fer_nb/centers/loss.py'),
                                      'fer_nb.centers.loss._island_step': ('10_centers/loss.html#_island_step', 'fer_nb/centers/loss.py'),
                                      'fer_nb.centers.loss._snapshot': ('10_centers/loss.html#_snapshot', 'fer_nb/centers/loss.py'),

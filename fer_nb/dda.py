@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .centers.loss import (CenterOptions, MovingCenters, _half_squares, center_sums,
-                                 damped_mean, read_batch)
+from .centers.loss import (CenterOptions, MovingCenters, _damp, _half_squares,
+                                 center_sums, read_batch)
 from .checks import choice, number
 from .targets import ClassWords, Targets, cross_entropies
 
@@ -44,12 +44,12 @@ def _centered(
 
 # %% ../nbs/11_dda.ipynb #840544e2
 def _balanced(
-    g: torch.Tensor, # one number for every sample and class (B, K)
+    g: torch.Tensor, # one number for every sample and class (B, K), overwritten
     y: torch.Tensor, # labels (B,)
 ) -> torch.Tensor: # (B, K)
     "With another entry at each sample's own class, so that each row sums to zero."
     own = y[:, None]
-    g = g.scatter(1, own, 0.)
+    g.scatter_(1, own, 0.)
     return g.scatter_(1, own, -g.sum(1, keepdim=True))
 
 def _push(
@@ -59,7 +59,7 @@ def _push(
 ) -> torch.Tensor: # (K, d)
     "The sum over samples of h (x − c), for every center."
     with torch.autocast(h.device.type, enabled=False): toward = h.t() @ x
-    return torch.addcmul(toward, h.sum(0)[:, None], c, value=-1)
+    return toward.addcmul_(h.sum(0)[:, None], c, value=-1)
 
 # %% ../nbs/11_dda.ipynb #f09b4eb0
 class _Scores(torch.autograd.Function):
@@ -82,7 +82,7 @@ class _Scores(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad): # ty: ignore[incompatible-method-override]
         x, y, c = ctx.saved_tensors
-        h = _balanced(grad, y)
+        h = _balanced(grad.clone(), y)
         with torch.autocast(h.device.type, enabled=False): for_x = 2 * (h @ c)
         return for_x, None, 2 * _push(h, x, c) if ctx.needs_input_grad[2] else None, None
 
@@ -137,7 +137,7 @@ def _dda_sums(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # pull (K, d), counts (K, 1), push (K, d)
     "Per class what adds up over processes: center loss's sums and counts, m times DDA's gradient."
     p = scores.softmax(1)
-    if targets.shares is None: p = p * targets.w[:, None]
+    if targets.shares is None: p.mul_(targets.w[:, None])
     else: p = p * targets.shares.sum(1, keepdim=True) - targets.shares
     push = _push(_balanced(p, targets.y).to(at.dtype), near, at)
     return *center_sums(x, targets, c), push.to(c.dtype)
@@ -149,7 +149,7 @@ def _dda_step(
     push: torch.Tensor, # m times DDA loss's gradient (K, d)
 ) -> torch.Tensor: # (K, d)
     "Eq. 10: the damped mean plus the gradient."
-    return damped_mean(pull, n) + push / n.sum()
+    return _damp(pull, n).addcdiv_(push, n.sum())
 
 # %% ../nbs/11_dda.ipynb #37cf5e1d
 def dda_delta(

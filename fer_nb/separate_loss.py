@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from .centers.loss import MovingCenters, damped_mean, read_batch
+from .centers.loss import MovingCenters, _damp, read_batch
 from .checks import choice, instance, need, number, several, tensor, whole
 from .directions import _pairs, _sideways, _unit
 from .plots import color, figure, literal
@@ -74,7 +74,7 @@ def _separate_sums(
     length: torch.Tensor, # lengths of the centers (K, 1)
 ) -> tuple[torch.Tensor, torch.Tensor]: # pull (K, d), counts (K, 1)
     "Per class: minus what adds up over the samples of Eq. 6, and what they count."
-    return _sideways(targets.sums(u, len(v)), v) / length, targets.counts(len(v))
+    return _sideways(targets.sums(u, len(v)), v).div_(length), targets.counts(len(v))
 
 def _apart(
     v: torch.Tensor, # directions of the centers (K, d)
@@ -82,7 +82,7 @@ def _apart(
 ) -> torch.Tensor: # (K, d)
     "Eq. 7."
     K = len(v)
-    return _sideways(v.sum(0), v) / (K * max(K - 1, 1) * length)
+    return _sideways(v.sum(0), v).div_(K * max(K - 1, 1) * length)
 
 def _separate_step(
     pull: torch.Tensor, # sums per class (K, d)
@@ -90,7 +90,7 @@ def _separate_step(
     push: torch.Tensor, # Eq. 7 (K, d)
 ) -> torch.Tensor: # (K, d)
     "Eq. 6 plus Eq. 7."
-    return push - damped_mean(pull, n) / (2 * n.sum())
+    return _damp(pull, n).div_(-2 * n.sum()).add_(push)
 
 def separate_delta(
     x: torch.Tensor, # embeddings (B, d)
@@ -176,7 +176,7 @@ class SeparateLoss(MovingCenters):
         loss = targets.reduce(_unlike(u, v, targets), self.reduction, _like(v))
         def sums():
             pull, n = _separate_sums(u.detach(), targets, v, length)
-            return pull, n, _apart(v, length) / processes(self.process_group)
+            return pull, n, _apart(v, length * processes(self.process_group))
         return loss, sums
 
 # %% ../nbs/12_separate_loss.ipynb #30bc2209

@@ -78,7 +78,8 @@ class _PerClass(_Labels):
         "The sum of the rows of each class."
         if self.shares is not None: return self.shares.to(values.dtype).t() @ values
         weighted = values * self.w.to(values.dtype)[:, None]
-        return values.new_zeros(num_classes, values.shape[1]).index_add(0, self.y, weighted)
+        zeros = values.new_zeros(()).expand(num_classes, values.shape[1]) # no table of zeros yet
+        return zeros.index_add(0, self.y, weighted)
 
     def counts(self,
         num_classes: int, # K

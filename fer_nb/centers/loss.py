@@ -101,12 +101,19 @@ def center_sums(
     if targets.shares is None: return targets.sums(targets.rows(c) - x, len(c)), n
     return n * c - targets.sums(x, len(c)), n
 
+def _damp(
+    pull: torch.Tensor, # sums per class (K, d), overwritten: a new table costs more than dividing
+    n: torch.Tensor, # counts (K, 1)
+) -> torch.Tensor: # (K, d)
+    "The sum divided by one more than the count, in its place."
+    return pull.div_(1 + n)
+
 def damped_mean(
     pull: torch.Tensor, # sums per class (K, d)
     n: torch.Tensor, # counts (K, 1)
 ) -> torch.Tensor: # (K, d)
     "The sum divided by one more than the count."
-    return pull / (1 + n)
+    return _damp(pull.clone(), n)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #3b62663b
 def center_delta(
@@ -121,7 +128,7 @@ def center_delta(
     Raises: see read_batch
     Source: Wen et al. 2016; Farzaneh & Qi 2020, Eq. 10, first term"""
     x, c, targets = read_batch(x, y, c, **words)
-    return damped_mean(*center_sums(x, targets, c))
+    return _damp(*center_sums(x, targets, c))
 
 # %% ../../nbs/10_centers/00_loss.ipynb #661e5be1
 def _alike(
@@ -156,7 +163,7 @@ def _apart_delta(
     lam1: float, # weight of the term between centers
 ) -> torch.Tensor: # (K, d)
     "lam1/(K-1) times the derivative of each center's cosines with the others."
-    return lam1 / (len(unit) - 1) * _sideways(unit.sum(0), unit) / length
+    return _sideways(unit.sum(0), unit).mul_(lam1 / (len(unit) - 1)).div_(length)
 
 def _island_step(
     pull: torch.Tensor, # sums per class (K, d)
@@ -164,7 +171,7 @@ def _island_step(
     apart: torch.Tensor, # the part between centers (K, d)
 ) -> torch.Tensor: # (K, d)
     "The damped mean plus the turn away from the other centers."
-    return damped_mean(pull, n) + apart
+    return _damp(pull, n).add_(apart)
 
 # %% ../../nbs/10_centers/00_loss.ipynb #af97a4c1
 def island_delta(
@@ -256,7 +263,8 @@ class _Moving(_Centers):
         if loss.ndim: loss = loss.sum()
         wrong = 0 * loss.to(share.dtype) # 0 * inf = nan: all processes hear of it
         c, wrong, *total = sum_over_processes(share, wrong, *sums, group=self.process_group)
-        new = c.sub(delta(*total), alpha=self.alpha).to(self.centers.dtype)
+        step = delta(*total)
+        new = torch.sub(c, step, alpha=self.alpha, out=step).to(self.centers.dtype)
         least, most = new.aminmax()
         torch.where(most - least + wrong < float("inf"), new, self.centers, out=self.centers)
 
@@ -280,7 +288,8 @@ class MovingCenters(_Moving):
             every training step, with an empty batch if it has no samples
     Shape: x (B, feat_dim), y (B,) of any whole type or probabilities (B, num_classes) → scalar
     Raises: ValueError for a wrong argument, and see read_batch"""
-    rule: Callable[..., torch.Tensor] # from the sums over all processes to the step (K, d)
+    # from the sums over all processes, which it may overwrite, to the step (K, d)
+    rule: Callable[..., torch.Tensor]
 
     def __init__(self,
         num_classes: int, # K
@@ -329,7 +338,7 @@ class CenterLoss(MovingCenters):
         as in MovingCenters
     Shape: x (B, feat_dim), y (B,) or (B, num_classes) → scalar; (B,) for reduction="none"
     Source: Wen et al. 2016; Farzaneh & Qi 2020, Eqs. 3, 9 and 10 (first term)"""
-    rule = staticmethod(damped_mean)
+    rule = staticmethod(_damp)
 
     def parts(self, x: torch.Tensor, c: torch.Tensor, targets: Targets):
         loss = targets.reduce(_half_squares(x, c, targets), self.reduction)

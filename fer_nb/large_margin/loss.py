@@ -48,8 +48,10 @@ def _margin_terms(
     "Eq. 3 for every sample, from unit vectors (or zeros): linear in its direction."
     present = v.any(1, keepdim=True).to(v.dtype)
     others = (present.sum() - present).clamp(min=1)
-    slope = 2 * ((v.sum(0) - v) / others - v) # what pushes a class's samples (K, d)
-    return (u * targets.rows(slope)).sum(1)
+    total = v.sum(0)
+    def slope(v, others): return 2 * ((total - v) / others - v) # what pushes a class's samples
+    if targets.shares is not None: return (u * targets.rows(slope(v, others))).sum(1)
+    return (u * slope(targets.rows(v), targets.rows(others))).sum(1)
 
 # %% ../../nbs/13_large_margin/00_loss.ipynb #7ca41c48
 def large_margin_loss(
