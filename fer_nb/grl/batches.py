@@ -22,8 +22,8 @@ from .domains import (find_missing, find_one_label, find_one_sided,
 from .judging import judge
 from .patient import Call, Look, domain_terms, head_call, leaves, look, parts, untouched
 from .reversal import Adversary, DomainAdversarial
-from .steps import (Kind, Slopes, Trial, find_direction, find_strength, gradients,
-                              kind_of, length, losses_of, slope, spread, try_steps)
+from .steps import (Kind, Slopes, Trial, find_direction, find_kind, find_strength,
+                              gradients, kind_of, length, losses_of, slope, spread, try_steps)
 
 # %% auto #0
 __all__ = ['Case', 'Head', 'find_forgotten', 'find_apart', 'find_collapse', 'find_clamp',
@@ -237,11 +237,7 @@ def _class_loss(case: Case) -> tuple[torch.Tensor | None, Kind | None]:
 
 def _find_class_loss(case: Case, loss: torch.Tensor | None, kind: Kind | None) -> list[Finding]:
     "Does the class loss train the classes, with one softmax?"
-    found = []
-    if kind and kind.name == "twice":
-        found.append(_finding("softmax before cross-entropy", "the class loss is the cross-entropy "
-                              "of a softmax of what already went through one"))
-    body = list(case.body.values())
+    found, body = find_kind(kind, "class"), list(case.body.values())
     at = gradients(loss, body) if loss is not None else []
     if loss is None or not length(*at): return found
     name = next(n for n, other in case.seen.losses.items() if other is loss)
@@ -345,9 +341,7 @@ def _domain_findings(case: Case, lambd: float | None, quiet: bool) -> list[Findi
         found = find_one_sided(case.model, case.objective, case.batch, case.domains, case.terms)
         if not found and call and kind is None: found = find_one_label(case.loss, call.output)
     first = found[0].name if found else ""
-    if kind and kind.name == "twice":
-        found.append(_finding("softmax before cross-entropy", "the domain loss is the cross-"
-                              "entropy of a softmax or sigmoid of what already went through one"))
+    found += find_kind(kind, "domain")
     if not case.own and (call is None or not isinstance(call.module, nn.Module)):
         return found + _find_detached(case) + _find_frozen_head(case) # nobody to play against
     blocked = _find_detached(case) or ([] if quiet else _find_silence(case, head, trial))

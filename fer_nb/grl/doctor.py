@@ -83,13 +83,17 @@ ADVICE = { # finding -> what to try
 ADVICE |= { # about λ, the loss and the training
     "λ applied twice": "use λ either in the mirror or before the loss, not in both",
     "λ near 0": "look at the schedule: is its progress counted, as a float, over the whole "
-        "training? or use a larger constant",
+        "training? Does clipping leave anything of the gradient? Or use a larger constant",
     "before the first step": "nothing to mend: the schedule begins at λ = 0; ask again after "
         "some steps",
     "λ far too large": "lower λ, or use the mean of the loss, not the sum: the classes cannot be "
         "learned beside it",
     "softmax before cross-entropy": "give the raw logits to the loss, it has a softmax inside; or "
         "take the logarithm of the probabilities and nll_loss",
+    "logarithm missing": "nll_loss takes log-probabilities: put log_softmax before it, or give the "
+        "raw logits to cross_entropy",
+    "gradients pile up": "call the optimizer's zero_grad() in every step, before backward(): it "
+        "steps along the sum of all gradients so far",
     "optimizer lacks the backbone": "hand the backbone's parameters to the optimizer, with a "
         "learning rate",
     "optimizer lacks the domain classifier": "hand its parameters to the optimizer, with a "

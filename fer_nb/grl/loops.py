@@ -22,9 +22,9 @@ from .batches import find_forgotten
 from .curves import examine_curves
 from .doctor import _LIMITS, Diagnosis, Finding, _finding, diagnosis
 from .judging import hits
-from .patient import leaves, untouched
-from .steps import (Slopes, Trial, are_probabilities, find_direction, find_strength,
-                              gradients, length, losses_of, try_steps)
+from .patient import leaves, mirrored, untouched
+from .steps import (Kind, Slopes, Trial, are_probabilities, find_direction, find_kind,
+                              find_strength, gradients, length, losses_of, try_steps)
 
 # %% auto #0
 __all__ = ['Watched', 'watch']
@@ -67,7 +67,11 @@ class Watched:
         self.sides: dict[bool, set[int]] = {False: set(), True: set()} # way back? → domains
         self.alone: list[bool] = [] # whether each step was one of the features alone
         self.apart: list[float] = [] # standard errors between calls of a batch normalization
-        self.twice = False # whether probabilities went into a cross-entropy
+        self.odd: Kind | None = None # of a loss that is no cross-entropy of the answers
+        self.turned: list[bool] = [] # of class losses: whether a mirror is on the way back
+        self.due = 0 # step of the next trial
+        self.left: dict[int, torch.Tensor] = {} # the head's gradients in the step before it
+        self.piles: list[bool] = [] # whether they were still there
         self.kept: dict[str, list[torch.Tensor]] = {}
         self._new_step()
 
@@ -133,6 +137,10 @@ def _again(w: Watched, loss: _Loss) -> Callable[[], float] | None:
     return value
 
 # %% ../../nbs/14_grl/09_loops.ipynb #91fca953
+def _vanishes(grads: list[torch.Tensor | None]) -> bool:
+    "Whether gradients arrive, but as zeros."
+    return any(g is not None for g in grads) and not length(*grads)
+
 def _try(w: Watched, loss: _Loss) -> None:
     "Take a trial step, unless the loop leaves no way to."
     known, total = leaves(loss.value), loss.value.mean()
@@ -145,7 +153,11 @@ def _try(w: Watched, loss: _Loss) -> None:
             def value():
                 torch.set_rng_state(state)
                 return again()
-            w.trial = try_steps(Trial(value, own, at_own, body, at_body)), own, at_own
+            slopes = try_steps(Trial(value, own, at_own, body, at_body))
+            x = w.asked[_which(w.asked, loss.answers)][0][0]
+            if _vanishes(at_body) and length(*gradients(total, [x])): # on the way back: λ = 0
+                slopes = slopes._replace(strength=0.)
+            w.trial = slopes, own, at_own
     finally: w.paused = False
 
 # %% ../../nbs/14_grl/09_loops.ipynb #b7878755
@@ -164,9 +176,13 @@ class _Listens(TorchFunctionMode):
         if func not in _LOSSES or self.w.paused: return value
         named = (kwargs[name] for name in ("input", "target") if name in kwargs)
         answers, target = (*args, *named)[:2]
+        if target.shape == answers.shape and target.dim() == 2 and target.shape[1] > 1:
+            target = target.argmax(1) # one-hot
         known = leaves(answers) if target.numel() == len(answers) else {}
         if any(id(p) in known for p in self.w.own):
             _heard(self.w, _Loss(value, answers, target.reshape(-1), func.__name__))
+        elif self.w.steps == self.w.due and any(id(p) in known for p in self.w.backbone):
+            self.w.turned.append(mirrored(answers))
         return value
 
 # %% ../../nbs/14_grl/09_loops.ipynb #51de0002
@@ -182,20 +198,51 @@ def _take_sides(w: Watched, loss: _Loss) -> None:
         open_way = piece.requires_grad and w.ways[-1] > 0
         w.sides[open_way] |= set(domains.long().unique().tolist())
 
+# %% ../../nbs/14_grl/09_loops.ipynb #c0ffee22
+_SHAPES = ("Cat", "Reshape", "Select", "Slice", "Squeeze", "ToCopy", "UnsafeView", "View")
+
+def _after_sigmoid(t: torch.Tensor) -> bool:
+    "Whether a sigmoid has been here, whatever was done to its shape since."
+    at = t.grad_fn
+    while at is not None and at.name().startswith(_SHAPES): at = at.next_functions[0][0]
+    return at is not None and at.name().startswith("Sigmoid")
+
+def _odd(loss: _Loss) -> Kind | None:
+    "A softmax or sigmoid too many, or a logarithm too few; None: neither."
+    z, name = loss.answers.detach(), loss.name
+    if name == "cross_entropy" and are_probabilities(z): return Kind("twice", 1.)
+    if name.endswith("with_logits") and _after_sigmoid(loss.answers): return Kind("twice", 1.)
+    if name != "nll_loss" or bool((z.exp().sum(1) - 1).abs().max() < _LIMITS.close): return None
+    return Kind("bare probabilities" if are_probabilities(z) else "bare logits", 1.)
+
 # %% ../../nbs/14_grl/09_loops.ipynb #1a2a8aa7
 def _heard(w: Watched, loss: _Loss) -> None:
     "Take note of a domain loss."
-    if loss.name == "cross_entropy" and are_probabilities(loss.answers.detach()): w.twice = True
+    w.odd = _odd(loss) or w.odd
     w.losses.append(loss)
     known = leaves(loss.value)
     w.ways.append(sum(id(p) in known for p in w.backbone))
-    if w.steps % w.every == 0 and w.asked: _take_sides(w, loss)
+    if w.steps == w.due and w.asked: _take_sides(w, loss)
     if w.trial: # another of the same step: the optimizer gets the sum
         slopes, own, at = w.trial
         more = gradients(loss.value.mean(), own)
         w.trial = slopes, own, [a if b is None else b + (0 if a is None else a)
                                 for a, b in zip(at, more)]
-    elif w.steps % w.every == 0 and w.asked: _try(w, loss)
+    elif w.steps == w.due and w.asked: _try(w, loss)
+
+# %% ../../nbs/14_grl/09_loops.ipynb #c0ffee24
+def _hold_old(own: list, at: list, left: dict[int, torch.Tensor]) -> bool:
+    "Whether the gradients are this step's, at, plus those that the step before left."
+    known = [(p.grad, g, left[id(p)]) for p, g in zip(own, at)
+             if p.grad is not None and g is not None and id(p) in left]
+    if not known: return False
+    now, new, old = (torch.cat([t.detach().flatten().double().cpu() for t in some])
+                     for some in zip(*known))
+    both = torch.stack([new, old], 1)
+    if not both.isfinite().all() or not now.isfinite().all() or not old.any(): return False
+    shares = torch.linalg.lstsq(both, now[:, None]).solution
+    rest = (now - (both @ shares)[:, 0]).norm()
+    return bool((shares[1] - 1).abs() < _LIMITS.equal and rest < _LIMITS.equal * old.norm())
 
 # %% ../../nbs/14_grl/09_loops.ipynb #f7ba05d5
 def _stepped(w: Watched, optimizer: torch.optim.Optimizer) -> None:
@@ -213,8 +260,14 @@ def _stepped(w: Watched, optimizer: torch.optim.Optimizer) -> None:
     w.apart += [_errors_apart(*seen[:2]) for seen in list(w.means.values())[:1] if len(seen) > 1]
     trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
     w.alone.append(not trained & {id(p) for p in w.own})
-    if w.trial: (w.aside if w.alone[-1] else w.slopes).append(_weigh(*w.trial))
+    if w.trial:
+        (w.aside if w.alone[-1] else w.slopes).append(_weigh(*w.trial))
+        if not w.alone[-1]: w.piles.append(_hold_old(*w.trial[1:], w.left))
+    if w.steps == w.due: # one step more now and then: two sides may take turns
+        w.due += w.every + (w.every > 1) * (w.due // w.every) % 2
     w.steps += 1
+    if w.steps == w.due:
+        w.left = {id(p): p.grad.clone() for p in w.own if p.grad is not None}
     w._new_step()
 
 # %% ../../nbs/14_grl/09_loops.ipynb #95415d00
@@ -281,8 +334,10 @@ def _tried(trials: list[Slopes], one_sided: bool) -> list[Finding]:
     def middle(values):
         known = [v for v in values if v is not None]
         return median(known) if known else None
-    usual = Slopes(*map(middle, zip(*trials)))
-    strength = [] if one_sided else find_strength(trials[-1], None, None)
+    usual, last = Slopes(*map(middle, zip(*trials))), trials[-1]
+    begun = len(trials) == 1 and last.strength == 0 # a schedule may begin at λ = 0
+    silent = one_sided or begun or (usual.own or 0) > 0
+    strength = [] if silent else find_strength(last, None, None)
     return find_direction(usual) + strength
 
 def _drawn(w: Watched) -> list[Finding]:
@@ -324,12 +379,18 @@ def _examine(w: Watched) -> Diagnosis:
     found = _find_ways(w)
     if max(w.domains) == 1:
         found.append(_finding("one domain only", f"in each of {w.steps} steps"))
-    if w.twice:
-        found.append(_finding("softmax before cross-entropy", "the domain loss got probabilities"))
+    odd = find_kind(w.odd, "domain")
+    if w.turned and all(w.turned):
+        found.append(_finding("class loss reversed", "a mirror is on the class loss's way back"))
+    if sum(w.piles) * 2 > len(w.piles):
+        found.append(_finding("gradients pile up", f"in {sum(w.piles)} of {len(w.piles)} trial "
+                              "steps the domain classifier still had the gradient of the step "
+                              "before"))
     body = [p for p in w.backbone if p.requires_grad]
     found += find_forgotten(w.optimizers, {"backbone": body, "domain classifier": w.own})
     one_sided = any(f.name == "no gradient to the features" for f in found)
-    found += _tried(w.aside if all(w.alone) else w.slopes, one_sided) + _turns_alike(w)
+    tried = _tried(w.aside if all(w.alone) else w.slopes, one_sided)
+    found += odd + _turns_alike(w) + [f for f in tried if not odd or f.name == "not reversed"]
     if sum(z > _LIMITS.errors for z in w.apart) * 2 > w.steps:
         found.append(_finding("statistics kept apart", "calls of a batch normalization in one step "
                               f"have means {sum(w.apart) / len(w.apart):.1f} standard errors "

@@ -5,13 +5,14 @@
 # %% ../../nbs/14_grl/03_patient.ipynb #9a3b5272
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.autograd.function import BackwardCFunction
 from torch.nn.modules.module import (register_module_forward_hook,
                                      register_module_forward_pre_hook)
 
@@ -19,25 +20,45 @@ from ..checks import need
 from ..runtime import random_state, set_random_state
 
 # %% auto #0
-__all__ = ['EMBEDDINGS', 'LOGITS', 'leaves', 'Parts', 'parts', 'Kept', 'untouched', 'Call', 'Look',
-           'look', 'swapped', 'domain_terms', 'size', 'own_calls', 'head_call']
+__all__ = ['EMBEDDINGS', 'LOGITS', 'leaves', 'mirrored', 'Parts', 'parts', 'Kept', 'untouched',
+           'Call', 'Look', 'look', 'swapped', 'domain_terms', 'size', 'own_calls', 'head_call']
 
 # %% ../../nbs/14_grl/03_patient.ipynb #1b5a979d
+def _nodes(
+    *tensors: torch.Tensor | None, # of a graph
+) -> Iterator[Any]:
+    "The functions through which gradients go back from the tensors, each once."
+    todo, seen = [t.grad_fn for t in tensors if t is not None], set()
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen: continue
+        seen.add(node)
+        yield node
+        todo += [following for following, _ in node.next_functions]
+
 def leaves(
     *tensors: torch.Tensor | None, # of a graph
 ) -> dict[int, torch.Tensor]: # id → parameter
     "The parameters (and other leaves that want a gradient) on which the tensors depend."
-    found, seen = {}, set()
-    for t in tensors:
-        if t is not None and t.requires_grad and t.grad_fn is None: found[id(t)] = t
-    todo = [t.grad_fn for t in tensors if t is not None and t.grad_fn is not None]
-    while todo:
-        node = todo.pop()
-        if node in seen: continue
-        seen.add(node)
-        if hasattr(node, "variable"): found[id(node.variable)] = node.variable
-        todo += [following for following, _ in node.next_functions if following is not None]
-    return found
+    own = [t for t in tensors if t is not None and t.requires_grad and t.grad_fn is None]
+    passed = [node.variable for node in _nodes(*tensors) if hasattr(node, "variable")]
+    return {id(t): t for t in (*own, *passed)}
+
+# %% ../../nbs/14_grl/03_patient.ipynb #c0ffee32
+def _turns(
+    node: BackwardCFunction, # of a torch.autograd.Function
+) -> bool:
+    "Whether it turns a gradient of ones round."
+    asked = node._input_metadata[0]
+    got = node.apply(torch.ones(asked.shape, dtype=asked.dtype, device=asked.device))
+    first = got[0] if isinstance(got, tuple) else got
+    return isinstance(first, torch.Tensor) and first.numel() > 0 and bool((first < 0).all())
+
+def mirrored(
+    t: torch.Tensor,
+) -> bool:
+    "Whether a gradient that goes back from here passes a mirror, such as `grad_reverse`."
+    return any(isinstance(node, BackwardCFunction) and _turns(node) for node in _nodes(t))
 
 # %% ../../nbs/14_grl/03_patient.ipynb #b5b4821a
 EMBEDDINGS = ("embedding", "embeddings", "features", "feature", "feats", "feat", "z", "hidden",

@@ -16,7 +16,8 @@ from .doctor import _LIMITS, Finding, _finding
 
 # %% auto #0
 __all__ = ['length', 'spread', 'gradients', 'slope', 'Trial', 'Slopes', 'try_steps',
-           'find_direction', 'find_strength', 'Kind', 'losses_of', 'are_probabilities', 'kind_of']
+           'find_direction', 'find_strength', 'Kind', 'losses_of', 'find_kind', 'are_probabilities',
+           'kind_of']
 
 # %% ../../nbs/14_grl/04_steps.ipynb #f0d635d2
 def length(*tensors: torch.Tensor | None) -> float:
@@ -133,7 +134,8 @@ def find_strength(
 # %% ../../nbs/14_grl/04_steps.ipynb #576b4d3b
 class Kind(NamedTuple):
     "What a loss does with logits."
-    name: str # "logits", "twice" (a softmax or sigmoid too many) or "probabilities"
+    # "logits", "probabilities", "twice" (a softmax or sigmoid too many) or, without a logarithm,
+    name: str # "bare logits" or "bare probabilities"
     scale: float # the loss over the mean over the samples that count
     off: float = 0. # how far value and gradient are from fitting together
 
@@ -145,12 +147,24 @@ def losses_of(
     if z.dim() == 2 and z.shape[1] > 1:
         def negative(p): return F.nll_loss(p.clamp(min=1e-30).log(), target)
         return {"logits": lambda z: F.cross_entropy(z, target),
-                "twice": lambda z: F.cross_entropy(z.softmax(1), target), "probabilities": negative}
+                "twice": lambda z: F.cross_entropy(z.softmax(1), target), "probabilities": negative,
+                "bare logits": lambda z: F.nll_loss(z, target),
+                "bare probabilities": lambda z: F.nll_loss(z.softmax(1), target)}
     goal = target.to(z.dtype).reshape(z.shape)
     def binary(p): return F.binary_cross_entropy(p.clamp(0, 1), goal)
     return {"logits": lambda z: F.binary_cross_entropy_with_logits(z, goal),
             "twice": lambda z: F.binary_cross_entropy_with_logits(z.sigmoid(), goal),
             "probabilities": binary}
+
+def find_kind(kind: Kind | None, whose: str) -> list[Finding]: # "class" or "domain"
+    "Is there a softmax too many before a loss, or a logarithm too few?"
+    name = kind.name if kind else ""
+    if name == "twice":
+        return [_finding("softmax before cross-entropy", f"the {whose} loss is the cross-entropy "
+                         "of a softmax or sigmoid of what already went through one")]
+    if not name.startswith("bare"): return []
+    return [_finding("logarithm missing", f"the {whose} loss is minus the mean of "
+                     f"{name.removeprefix('bare ')} themselves")]
 
 def are_probabilities(z: torch.Tensor) -> bool: # (B, K), K > 1, of which every row sums to 1
     "Whether a softmax has been here."
@@ -181,4 +195,6 @@ def kind_of(
         if off < best[0]: best = off, Kind(name, scale, off)
     kind = best[1]
     if kind and kind.name == "logits" and are_probabilities(z): return kind._replace(name="twice")
+    if kind and kind.name == "bare logits" and are_probabilities(z.exp()): # log-probabilities
+        return kind._replace(name="logits")
     return kind

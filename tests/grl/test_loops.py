@@ -21,7 +21,7 @@ def batches(steps, seed=0):
         d = torch.arange(32) % 2
         yield torch.randn(32, 4, generator=g) + 2 * d[:, None], torch.randint(3, (32,), generator=g), d
 
-def run(answer, loss=nn.CrossEntropyLoss(), outputs=2, weight=1., own=True, body=True, split=False, norm=False, steps=12, every=5, target=lambda d: d, head=None, frozen=False, lr=.05):
+def run(answer, loss=nn.CrossEntropyLoss(), outputs=2, weight=1., own=True, body=True, split=False, norm=False, steps=12, every=5, target=lambda d: d, head=None, frozen=False, lr=.05, zero=True, classes=lambda z: z):
     "A loop; what the doctor says of it."
     torch.manual_seed(0)
     model, critic, label = network(norm), head() if head else nn.Linear(16, outputs), nn.Linear(16, 3)
@@ -32,8 +32,8 @@ def run(answer, loss=nn.CrossEntropyLoss(), outputs=2, weight=1., own=True, body
             if split: x, y, d = (torch.cat([t[d == 0], t[d == 1]]) for t in (x, y, d))
             z = torch.cat([model(x[:16]), model(x[16:])]) if split else model(x)
             out = answer(critic, z)
-            total = F.cross_entropy(label(z), y) + weight * loss(out.squeeze(1) if outputs == 1 else out, target(d).float() if outputs == 1 else target(d))
-            optimizer.zero_grad()
+            total = F.cross_entropy(label(classes(z)), y) + weight * loss(out.squeeze(1) if outputs == 1 else out, target(d).float() if outputs == 1 else target(d))
+            if zero: optimizer.zero_grad()
             total.backward()
             optimizer.step()
     assert w.steps == steps == len(w.curves['domain']) and 'gradient at backbone' in w.curves
@@ -46,12 +46,57 @@ def mirror(critic, z): return critic(grad_reverse(z, .3))
     ('not reversed', dict(answer=mirror, weight=-1.)), ('no gradient to the features', dict(answer=lambda c, z: c(z.detach()))), ('λ near 0', dict(answer=lambda c, z: c(grad_reverse(z, 1e-6)))),
     ('λ far too large', dict(answer=lambda c, z: c(grad_reverse(z, 1.)), weight=200., steps=1)), ('λ applied twice', dict(answer=mirror, weight=.3)), ('softmax before cross-entropy', dict(answer=lambda c, z: mirror(c, z).softmax(1))),
     ('optimizer lacks the domain classifier', dict(answer=mirror, own=False)), ('optimizer lacks the backbone', dict(answer=mirror, body=False)), ('one domain only', dict(answer=mirror, target=lambda d: 0 * d)),
-    ('statistics kept apart', dict(answer=mirror, split=True, norm=True)), ('frozen backbone', dict(answer=mirror, frozen=True)), ('domain classifier reversed too', dict(answer=lambda c, z: c(z), weight=-.3, outputs=1, loss=F.binary_cross_entropy_with_logits))])
+    ('statistics kept apart', dict(answer=mirror, split=True, norm=True)), ('frozen backbone', dict(answer=mirror, frozen=True)), ('domain classifier reversed too', dict(answer=lambda c, z: c(z), weight=-.3, outputs=1, loss=F.binary_cross_entropy_with_logits)),
+    ('logarithm missing', dict(answer=lambda c, z: mirror(c, z).softmax(1), loss=nn.NLLLoss())), ('logarithm missing', dict(answer=mirror, loss=nn.NLLLoss())), ('gradients pile up', dict(answer=mirror, zero=False)),
+    ('softmax before cross-entropy', dict(answer=lambda c, z: mirror(c, z).sigmoid(), outputs=1, loss=F.binary_cross_entropy_with_logits)), ('λ near 0', dict(answer=lambda c, z: c(grad_reverse(z, 0.)))),
+    ('class loss reversed', dict(answer=mirror, classes=lambda z: grad_reverse(z, .3)))])
 def test_named(name, ask): assert name in run(**ask).names()
+
+def test_a_wrong_loss_is_not_taken_for_a_wrong_mirror():
+    for loss in (dict(answer=lambda c, z: mirror(c, z).sigmoid(), outputs=1, loss=F.binary_cross_entropy_with_logits), dict(answer=mirror, loss=nn.NLLLoss())): assert len(run(**loss).names()) == 1
 
 @pytest.mark.parametrize('ask', [dict(answer=mirror), dict(answer=mirror, split=True), dict(answer=mirror, norm=True), dict(answer=mirror, outputs=1, loss=F.binary_cross_entropy_with_logits), dict(answer=lambda c, z: mirror(c, z).log_softmax(1), loss=nn.NLLLoss()),
                                  dict(answer=lambda c, z: mirror(c, z).sigmoid(), outputs=1, loss=F.binary_cross_entropy), dict(answer=mirror, head=lambda: nn.Sequential(nn.Linear(16, 8), nn.Dropout(.3), nn.ReLU(), nn.Linear(8, 2)))])
 def test_sent_home(ask): assert run(**ask) == []
+
+@pytest.mark.parametrize('ask', [dict(target=lambda d: F.one_hot(d, 2).float()), dict(target=lambda d: .8 * F.one_hot(d, 2) + .1), dict(answer=lambda c, z: mirror(c, z).log_softmax(1), loss=lambda p, d: F.nll_loss(p.double(), d))])
+def test_targets_and_widths_of_other_people(ask): assert run(**dict(answer=mirror) | ask) == []
+
+@pytest.mark.parametrize('steps, names', [(1, []), (12, ['λ near 0'])])
+def test_a_schedule_may_begin_at_zero(steps, names): assert run(answer=lambda c, z: c(grad_reverse(z, 0.)), steps=steps).names() == names
+
+@pytest.mark.parametrize('zero, names', [(True, []), (False, ['gradients pile up'])])
+@pytest.mark.parametrize('critic_first', [True, False])
+def test_two_sides_in_turns_and_who_forgets_to_begin_anew(zero, names, critic_first):
+    torch.manual_seed(0)
+    model, critic, label = network(), nn.Linear(16, 1), nn.Linear(16, 3)
+    ours, its = (torch.optim.SGD([p for m in some for p in m.parameters()], lr=.05) for some in ((model, label), (critic,)))
+    with watch(model, head=critic, every=4) as w:
+        for x, y, d in batches(20):
+            for turn in (critic_first, not critic_first):
+                if turn:
+                    if zero: its.zero_grad()
+                    F.binary_cross_entropy_with_logits(critic(model(x).detach())[:, 0], d.float()).backward()
+                    its.step()
+                else:
+                    ours.zero_grad()
+                    z = model(x)
+                    (F.cross_entropy(label(z), y) + .3 * F.binary_cross_entropy_with_logits(critic(z)[:, 0], 1 - d.float())).backward()
+                    ours.step()
+    assert w.slopes and doctor(w).names() == names
+
+def test_another_adversary_with_a_mirror_of_its_own_is_no_class_loss():
+    torch.manual_seed(0)
+    model, critic, other, label = network(), nn.Linear(16, 2), nn.Linear(16, 2), nn.Linear(16, 3)
+    optimizer = torch.optim.SGD([p for m in (model, critic, other, label) for p in m.parameters()], lr=.05)
+    with watch(model, head=critic, every=5) as w:
+        for x, y, d in batches(12):
+            z = model(x)
+            total = F.cross_entropy(label(z), y) + F.cross_entropy(mirror(critic, z), d) + F.cross_entropy(mirror(other, z), d)
+            optimizer.zero_grad()
+            total.backward()
+            optimizer.step()
+    assert set(w.turned) == {True, False} and doctor(w) == []
 
 @pytest.mark.parametrize('steps, names', [(12, []), (49, []), (50, ['domain loss stuck'])])
 def test_a_loop_that_has_just_begun_is_not_stuck(steps, names):
@@ -130,7 +175,7 @@ def test_losses_of_single_samples():
 def test_gradients_of_a_second_loss_are_added():
     "As means: a loss may come as one value a sample."
     p = nn.Parameter(torch.ones(2))
-    w = SimpleNamespace(twice=False, losses=[], ways=[], backbone=[], steps=1, every=2, trial=('slopes', [p], [torch.tensor([1., 1.])]))
+    w = SimpleNamespace(odd=None, due=9, losses=[], ways=[], backbone=[], steps=1, every=2, trial=('slopes', [p], [torch.tensor([1., 1.])]))
     _heard(w, _Loss(torch.stack([2 * p[0], 4 * p[1]]), torch.zeros(2, 2), torch.zeros(2), 'nll_loss'))
     assert w.trial[2][0].tolist() == [2, 3]
 
