@@ -46,11 +46,13 @@ def leaves(
 
 # %% ../../nbs/14_grl/03_patient.ipynb #c0ffee32
 def _turns(
-    node: BackwardCFunction, # of a torch.autograd.Function
+    node: Any, # of a torch.autograd.Function
 ) -> bool:
-    "Whether it turns a gradient of ones round."
-    asked = node._input_metadata[0]
-    got = node.apply(torch.ones(asked.shape, dtype=asked.dtype, device=asked.device))
+    "Whether it turns gradients of ones round."
+    outputs = getattr(node, "_input_metadata", ()) # not in every version of torch
+    ones = [torch.ones(t.shape, dtype=t.dtype, device=t.device) for t in outputs]
+    try: got = node.apply(*ones)
+    except Exception: return False # somebody's program, and nobody's training shall end of it
     first = got[0] if isinstance(got, tuple) else got
     return isinstance(first, torch.Tensor) and first.numel() > 0 and bool((first < 0).all())
 

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from fer_nb.backbones import Output
-from fer_nb.grl.patient import Kept, domain_terms, head_call, leaves, look, parts, swapped, untouched
+from fer_nb.grl import grad_reverse
+from fer_nb.grl.patient import Kept, domain_terms, head_call, leaves, look, mirrored, parts, swapped, untouched
 
 
 @pytest.fixture
@@ -22,6 +23,24 @@ def test_leaves_are_what_a_tensor_depends_on(layers):
     z = layers.f(X)
     assert set(leaves(z)) == {id(p) for p in layers.f.parameters()} and leaves(z.detach(), None) == {}
     assert set(leaves(layers.h(z.detach()))) == {id(p) for p in layers.h.parameters()}
+
+class Own(torch.autograd.Function):
+    "Somebody's: two results, the first times a factor on the way back."
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x.clone(), x.sum()
+
+    @staticmethod
+    def backward(ctx, grad, other):
+        if ctx.factor is None: raise RuntimeError("nothing to give")
+        return ctx.factor * grad, None
+
+@pytest.mark.parametrize('factor, turned', [(-2., True), (2., False), (0., False), (None, False)])
+def test_a_mirror_in_the_graph_is_found(layers, factor, turned):
+    z = layers.f(X)
+    assert mirrored(layers.c(grad_reverse(z, .3)).sum()) and not mirrored(layers.c(z).sum()) and not mirrored(z.detach())
+    assert mirrored(layers.c(Own.apply(z, factor)[0]).sum()) is turned and all(p.grad is None for p in layers.parameters())
 
 @dataclass
 class Custom:
