@@ -17,7 +17,10 @@ for module in (root/'fer_nb').rglob('*.py'):
     if module.name not in ('__init__.py', '__main__.py'): module.unlink()
 subprocess.run([sys.executable, 'tools/fold.py'], check=True)
 subprocess.run(['nbdev-clean'], check=True)
+project = root/'pyproject.toml'
+was, at = project.read_bytes(), project.stat()
 subprocess.run(['nbdev-export'], check=True)
+if project.read_bytes() == was: os.utime(project, ns=(at.st_atime_ns, at.st_mtime_ns)) # written anew as it was: make need not install
 for module in (root/'fer_nb').rglob('*.py'): # nbdev breaks the list of names at 120 characters
     text = module.read_text(encoding='utf-8')
     names = re.search(r'^__all__ = \[.*?\]$', text, re.M | re.S)
