@@ -1,8 +1,8 @@
 """Every table of the five papers on the embedded pictures, by `fer_nb reproduce` at lab scale. Writes data_samples/papers.csv: a row per number, ours beside the paper's.
 
-    python experiments/papers.py [--seeds 5] [--work runs/papers] [--jobs 2]
+    python experiments/papers.py [--seeds 3] [--work runs/papers] [--jobs 2]
 
-The sweep over λ of paper 001, 22 trainings without a printed number, is made with one seed. Settings are those of `fer_nb.reproduce.at_scale`; none was chosen by a test set. Goes on where it was interrupted: trainings whose rows are in the folder are not repeated, and neither are those whose numbers the CSV has, so that more seeds cost only themselves.
+The sweep over λ of paper 001, 22 trainings without a printed number, is made with one seed. Settings are those of `fer_nb.reproduce.at_scale`; none was chosen by a test set. Goes on where it was interrupted: trainings whose rows are in the folder are not repeated, and neither are those whose numbers the CSV has, so that more seeds cost only themselves; where it has more seeds than asked for, it keeps them.
 """
 from shared import DATA, arguments # first: sets the number of threads
 
@@ -10,12 +10,12 @@ from fer_nb.files import append_line, make_folder, read_csv, write_csv
 from fer_nb.reproduce import EMBEDDED, EXPERIMENTS, at_scale, run
 from fer_nb.tables import finished
 
-RESULTS, SEEDS = DATA/"papers.csv", 5
+RESULTS, SEEDS = DATA/"papers.csv", 3
 
 
-def seeds_of(name, seeds):
-    "How many trainings of each kind an experiment gets."
-    return 1 if name == "001-sweep" else seeds
+def seeds_of(name, seeds, held=()):
+    "How many trainings of each kind an experiment gets, or has got: a row of a CSV holds a number of each."
+    return 1 if name == "001-sweep" else max([seeds, *(len(row["each"].split()) for row in held)])
 
 
 def known(rows):
@@ -38,7 +38,7 @@ def main(argv=None):
         if key not in there: append_line(lines, {"key": key, **row})
     held = {name: [row for row in old if row["experiment"] == name] for name in EXPERIMENTS}
     for name in EXPERIMENTS: # the CSV after each of them: whoever interrupts keeps what is finished
-        cells = run(name, seeds=seeds_of(name, args.seeds), scale="lab", out=args.work, jobs=args.jobs)
+        cells = run(name, seeds=seeds_of(name, args.seeds, held[name]), scale="lab", out=args.work, jobs=args.jobs)
         rows, before = [{"experiment": name} | cell for cell in cells], held[name]
         # a row without a new seed stays as it is: `each` holds four digits
         held[name] = [next((a for a in before[n:n + 1] if a["each"] == row["each"]), row) for n, row in enumerate(rows)]

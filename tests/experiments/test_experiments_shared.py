@@ -100,7 +100,7 @@ def test_the_shipped_papers_are_the_experiments():
     rows = read_csv(DATA/"papers.csv")
     expected = [(name, c.row, c.column, c.test, c.measure, c.paper) for name, e in EXPERIMENTS.items() for c in e.cells]
     assert [(r["experiment"], r["row"], r["column"], r["test"], r["measure"], float(r["paper"]) if r["paper"] else None) for r in rows] == expected
-    assert all(int(r["seeds"]) + int(r["diverged"]) == papers.seeds_of(r["experiment"], papers.SEEDS) for r in rows)
+    assert all(int(r["seeds"]) + int(r["diverged"]) == papers.seeds_of(r["experiment"], papers.SEEDS, [r]) for r in rows)
 
 @pytest.mark.parametrize("room", [faces_matrix, few_labels, separate], ids=lambda room: room.__name__)
 def test_experiments_can_be_sent_to_other_processes(room):
