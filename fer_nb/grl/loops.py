@@ -236,7 +236,7 @@ def _hold_old(own: list, at: list, left: dict[int, torch.Tensor]) -> bool:
     known = [(p.grad, g, left[id(p)]) for p, g in zip(own, at)
              if p.grad is not None and g is not None and id(p) in left]
     if not known: return False
-    now, new, old = (torch.cat([t.detach().flatten().double().cpu() for t in some])
+    now, new, old = (torch.cat([t.detach().flatten().cpu().double() for t in some])
                      for some in zip(*known))
     both = torch.stack([new, old], 1)
     if not both.isfinite().all() or not now.isfinite().all() or not old.any(): return False
