@@ -1957,7 +1957,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'fer_nb.faces.studio._Told._values': ('01_faces/studio.html#_told._values', 'fer_nb/faces/studio.py'),
                                      'fer_nb.faces.studio._Told.image': ('01_faces/studio.html#_told.image', 'fer_nb/faces/studio.py'),
                                      'fer_nb.faces.studio._move_lamp': ('01_faces/studio.html#_move_lamp', 'fer_nb/faces/studio.py'),
-                                     'fer_nb.faces.studio._one_thread': ('01_faces/studio.html#_one_thread', 'fer_nb/faces/studio.py'),
                                      'fer_nb.faces.studio._rgb': ('01_faces/studio.html#_rgb', 'fer_nb/faces/studio.py'),
                                      'fer_nb.faces.studio._rounded': ('01_faces/studio.html#_rounded', 'fer_nb/faces/studio.py'),
                                      'fer_nb.faces.studio._widget': ('01_faces/studio.html#_widget', 'fer_nb/faces/studio.py'),

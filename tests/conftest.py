@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+os.environ['OMP_NUM_THREADS'] = '1'                         # of torch's and of every process's that a test starts: before torch comes
+
 from pair import PROCESSES, Pair
 from warm_kernel import SLOW, Warm
 
@@ -103,11 +105,11 @@ def forked_workers():
     tables.get_context = lambda method: PROCESSES
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def one_thread():
-    "One thread of torch's: pictures and trainings that are compared are to be the same."
-    import torch
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    "As many threads of torch's after a test as before it: with two, all that come later wait for each other on a busy machine, twenty times as long."
     yield
-    torch.set_num_threads(before)
+    torch = sys.modules.get('torch')
+    if torch and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+        pytest.fail("this test leaves torch with more than one thread")

@@ -1,5 +1,6 @@
 "A film for Chromium's fake camera: frames of a clip, each with its number written on it in black and white squares."
 import numpy as np
+import torch
 from PIL import Image
 
 BITS, SQUARE = 10, 10  # squares of so many pixels, side by side in the picture's first rows
@@ -15,6 +16,10 @@ def number_on(image):
     width = image.shape[-1] / 160                                   # of a film of 160 pixels
     spots = [int((k + .5) * SQUARE * width) for k in range(BITS)]
     return sum(int(image[:, int(SQUARE * width / 2), x].float().mean() > 127) << k for k, x in enumerate(spots))
+
+def badly_lit(images):
+    "A dim room with one lamp on the right: what adaptation has something to do about."
+    return (255 * (images / 255 * torch.linspace(.35, 1, images.shape[-1]))**2.4).to(torch.uint8)
 
 def write_y4m(path, frames, rate):
     "Frames as (image uint8 (3, H, W), number), in the format that the fake camera plays over and over: brightness from 16 to 235, color from 16 to 240, as video has them."

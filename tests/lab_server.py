@@ -103,6 +103,10 @@ class Server:
         if dark: self.theme(page, dark)
         return page
 
+    def open_again(self, page, path):
+        "The notebook in the same page, by its address: what a reload shows depends on where JupyterLab's layout stood."
+        page.goto(f"{self.url}lab/tree/{self.prefix}{path}")
+
     def next_notebook(self, page, path):
         "Another notebook in the same page; the one before and its kernel go."
         page.evaluate("""async path => {

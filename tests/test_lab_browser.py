@@ -8,7 +8,6 @@ pytestmark = pytest.mark.browser
 
 MAKE = """
 import torch
-torch.set_num_threads(1)
 from fer_nb.backbones import LeNetsPP
 from fer_nb.centers import CenterLoss
 from fer_nb.dda import DDALoss
@@ -232,7 +231,7 @@ def test_dark_and_light(room, page):
 def test_page_opened_anew_shows_the_state_of_the_training(room, page):
     room.save(page)
     before = state(page)
-    page.reload()
+    room.open_again(page, "lesson.ipynb")
     page.locator(".fnb").wait_for()
     wait(page, f"s.frames[0] >= {before['frames'][0]} && s.generation === {before['generation']}")
     assert page.locator(".jp-OutputArea-child:has(.fnb) + .jp-OutputArea-child").is_hidden()   # the picture for pages without widgets

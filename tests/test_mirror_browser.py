@@ -6,7 +6,6 @@ from lab_server import THEATRE, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 RACE = """import torch
-torch.set_num_threads(1)
 from fer_nb.mirror import adaptation_race
 stage = adaptation_race(["mixed", "DANN"], epochs=40)
 stage"""

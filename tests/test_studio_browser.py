@@ -326,7 +326,7 @@ def test_page_opened_anew_shows_the_same_face(room):
     calm(page)
     before = pixels(page)
     room.save(page)
-    page.reload()
+    room.open_again(page, "lesson.ipynb")
     page.locator(".fst-row").first.wait_for()
     calm(page)
     assert values(page)["AU12"] == 0.6 and page.get_by_label("Domain").input_value() == "video_gray"

@@ -4,7 +4,6 @@ from dataclasses import asdict, fields
 
 import numpy as np
 import pytest
-import torch
 
 from fer_nb.files import data_file
 from fer_nb.papers import LOSSES, Recipe, read_rows, recording, wild_race
@@ -13,9 +12,6 @@ from fer_nb.wmnist import PROFILES
 TOLD = json.loads(data_file('wild_race.json').read_text(encoding='utf-8'))
 KNOBS = {k['name']: k for k in TOLD['knobs']}
 BREAKS = {b['name']: b['settings'] for b in TOLD['breaks']}
-
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_knobs_are_fields_of_the_recipe_in_words():

@@ -9,8 +9,7 @@ import base64
 import io
 import math
 import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from .people import Identity
 from .scenes import DOMAINS, Scene
 from .settings import _LOOKS, Person, Settings, _check_face
 from ..files import static_text
+from ..runtime import torch_threads
 
 if TYPE_CHECKING: from numpy.typing import ArrayLike
 
@@ -200,15 +200,6 @@ class _Shown(_Answering):
         reply |= dict(explain=name, small=_SMALL, largest=seen.largest)
         return reply, [*pictures, _rgb(seen.difference), _rgb(seen.way)]
 
-# %% ../../nbs/01_faces/13_studio.ipynb #70761707
-@contextmanager
-def _one_thread() -> Generator[None]:
-    "A second thread waits longer than it helps a small picture, above all beside a browser."
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try: yield
-    finally: torch.set_num_threads(threads)
-
 # %% ../../nbs/01_faces/13_studio.ipynb #04920aa4
 class Sitting(_Shown):
     """One person before one camera: what the studio's sliders set, and the picture of it.
@@ -217,7 +208,7 @@ class Sitting(_Shown):
         au: intensities, 18 numbers or (left, right) rows of them; at rest if not given
         identity: one person
         domain: a key of DOMAINS"""
-    @_one_thread()
+    @torch_threads(1) # a second one waits longer than it helps a small picture
     def answer(
         self,
         message: dict, # "type": "ready", "pictures", "draw" or "set"

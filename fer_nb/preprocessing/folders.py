@@ -27,6 +27,7 @@ from .alignment import align, crop, reference_points
 from .detector import detect
 from .images import to_gray
 from .landmarks import fan, landmarks68
+from ..runtime import torch_threads
 
 # %% auto #0
 __all__ = ['FILMS', 'MANIFEST', 'SETTINGS', 'SAVING', 'COLUMNS', 'read_manifest', 'preprocess']
@@ -128,6 +129,7 @@ def _stamp(path: Path) -> dict[str, str]: # a part of the row
     return dict(bytes=str(path.stat().st_size), crc32=f"{crc:08x}")
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #28468b49
+@torch_threads(1) # the same sums in the same order, whoever does them
 def _do_file(
     folder: str, # where the file is
     out: str, # where its face goes
@@ -136,7 +138,6 @@ def _do_file(
     settings: dict, # of preprocess
 ) -> dict: # its row of the manifest
     "One file: its face written, or copied, or neither."
-    torch.set_num_threads(1) # the same sums in the same order, whoever does them
     source, goal, ending = Path(folder, name), Path(out, name), name.lower()
     row = dict(file=name, **_stamp(source))
     left_out = "an archive: unpack it first" if ending.endswith(ARCHIVES) else \
@@ -233,12 +234,9 @@ def _rows(
     from joblib import Parallel, delayed
     workers = workers or max(1, min(os.cpu_count() or 1, len(todo) // 100))
     tag = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
-    threads = torch.get_num_threads()
-    try:
-        jobs = (delayed(_do_file)(str(folder), str(out), *item, settings) for item in todo.items())
-        for row in Parallel(n_jobs=workers, return_as="generator")(jobs):
-            yield row | dict(settings=tag)
-    finally: torch.set_num_threads(threads)
+    jobs = (delayed(_do_file)(str(folder), str(out), *item, settings) for item in todo.items())
+    for row in Parallel(n_jobs=workers, return_as="generator")(jobs):
+        yield row | dict(settings=tag)
 
 # %% ../../nbs/03_preprocessing/04_folders.ipynb #0b680a13
 def _write_rows(

@@ -22,10 +22,6 @@ quick = settings(max_examples=80, deadline=None, derandomize=True)
 sizes = st.lists(st.integers(1, 60), min_size=1, max_size=5)
 
 
-@pytest.fixture(autouse=True)
-def one_thread(): torch.set_num_threads(1)
-
-
 # ---- who is in which batch
 
 def test_by_hand():

@@ -115,7 +115,6 @@ def test_weights_put_the_point_where_the_pixel_looks(head):
     assert torch.equal(g.part, renderer.head.part[corners[:, 1]])
 
 
-
 def test_smooth_parts_pass_gradcheck():
     head = Head().double()
     person, au = sample_identity([3]), numbers(1, 2, 18).double().requires_grad_()

@@ -6,12 +6,10 @@ import numpy as np, pytest, torch
 
 from fer_nb.faces import ACTION_UNITS, AU_NAMES, COMPOUND_EMOTIONS, DOMAINS, EMOTIONS, FaceRenderer, Sitting, au_distribution, displacement, sample_au, sample_identity, studio
 from fer_nb.faces.studio import _widget
+from fer_nb.runtime import torch_threads
 from some_faces import only
 
 N = len(AU_NAMES)
-
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # ---------------------------------------------------------------- sitting
@@ -77,12 +75,12 @@ def test_a_frame_is_the_picture():
 
 
 def test_pictures_are_rendered_on_one_thread(monkeypatch):
-    torch.set_num_threads(2)
     seen, picture = [], Sitting.picture
     monkeypatch.setattr(Sitting, "picture", lambda *a: (seen.append(torch.get_num_threads()), picture(*a))[1])
-    Sitting().answer(SET)
-    with pytest.raises(ValueError): Sitting().answer(dict(type="dance"))
-    assert seen == [1] and torch.get_num_threads() == 2
+    with torch_threads(2):
+        Sitting().answer(SET)
+        with pytest.raises(ValueError): Sitting().answer(dict(type="dance"))
+        assert seen == [1] and torch.get_num_threads() == 2
 
 
 def test_frames_follow_the_sliders_where_they_act():

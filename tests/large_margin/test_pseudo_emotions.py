@@ -99,7 +99,6 @@ def test_scores_carry_gradients_and_low_precision():
     assert PseudoEmotions(faces.AU_NAMES)(torch.rand(3, 18).bfloat16()).dtype == torch.float32
 
 
-
 # ---- bad input
 
 EKMAN = PseudoEmotions(faces.AU_NAMES)

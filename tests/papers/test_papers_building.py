@@ -10,8 +10,6 @@ from fer_nb.papers import (LOSSES, Recipe, build, class_means, recording, score,
 from fer_nb.training import evaluate
 from papers_parts import TINY
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 # ---- data
 

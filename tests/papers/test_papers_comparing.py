@@ -18,8 +18,6 @@ from fer_nb.tables import finished
 from papers_parts import TINY, same
 from waiting import alive, wait_for
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 # ---- comparisons
 

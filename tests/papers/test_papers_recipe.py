@@ -13,8 +13,6 @@ from fer_nb.recipes import from_row
 from fer_nb.papers import (LOSSES, PRESETS, TABLE_1, Recipe, build, label, read_rows,
                            preset, start, table)
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 # ---- recipes
 

@@ -13,7 +13,6 @@ from fer_nb.papers import (HEADS, LOSSES, Data, Recipe, class_means, label, reco
 from fer_nb.training import Objective
 from papers_parts import DIVERGES, TINY, same
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 def scores(row): return {k: v for k, v in row.items() if k not in asdict(Recipe())}
 

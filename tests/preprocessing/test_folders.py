@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as TF
 
 import fer_nb.preprocessing.folders as room
 from fer_nb.preprocessing import align, crop, detect, preprocess, read_image, read_manifest, to_gray
+from fer_nb.runtime import torch_threads
 from photos import HOPPER, pil
 from waiting import STUCK, wait_for
 
@@ -47,11 +48,10 @@ def whole(tmp_path_factory, hopper):
     "One data set and what comes of it"
     root = tmp_path_factory.mktemp("whole")
     folder = photographs(root/"photos", hopper)
-    before, threads = snapshot(folder, True), torch.get_num_threads()
-    torch.set_num_threads(2)
-    counts = go(folder, root/"faces")
-    left = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    before = snapshot(folder, True)
+    with torch_threads(2):
+        counts = go(folder, root/"faces")
+        left = torch.get_num_threads()
     return folder, root/"faces", counts, before, left
 
 def test_every_file_has_its_outcome(whole):

@@ -10,7 +10,6 @@ from fer_nb.backbones import Output
 from fer_nb.reproduce import LOSSES, TRAININGS, Training, at_scale, build, load_vggface, measure, objective, train
 from fer_nb.reproduce.fitting import falling, outputs
 
-torch.set_num_threads(1)
 TINY = at_scale(Training(("kdef",)), "smoke")
 
 

@@ -25,7 +25,6 @@ from fer_nb.reproduce.runner import Job, plan
 from fer_nb.reproduce.trainings import LOSSES
 from waiting import STUCK, wait_for
 
-torch.set_num_threads(1)
 small = lambda name, **kw: run(name, scale="smoke", jobs=1, progress=False, **kw)
 numbers = lambda cells: [(c["row"], c["column"], c["ours"]) for c in cells]
 

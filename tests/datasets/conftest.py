@@ -1,7 +1,0 @@
-"One thread: pictures are tiny."
-import pytest
-import torch
-
-
-@pytest.fixture(autouse=True)
-def one_thread(): torch.set_num_threads(1)
