@@ -44,6 +44,7 @@ def pytest_collectstart(): gc.disable()                      # what is imported 
 
 def pytest_collection_finish():
     gc.freeze()                                             # nor later
+    gc.set_threshold(100_000, 20, 50)                       # what is written down of a graph is a million small things: a third of its time was looking for garbage
     gc.enable()
 
 

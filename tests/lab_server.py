@@ -8,7 +8,7 @@ Nothing here measures time: what is waited for may take PATIENCE seconds, so tha
         page.wait_for_function(f"{THEATRE}.state().painted > 10")
 """
 import json, os, shutil, subprocess, sys, tempfile, threading, time, urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,6 +59,8 @@ def served(folder, headers=()):
     "The folder as a plain server of files hands it out, with more headers (a dict) or none."
     class Files(SimpleHTTPRequestHandler):
         def log_message(self, *said): pass
+        def copyfile(self, *files):
+            with suppress(ConnectionError): super().copyfile(*files)                # the page was closed meanwhile
         def end_headers(self):
             for name, value in dict(headers).items(): self.send_header(name, value)
             super().end_headers()

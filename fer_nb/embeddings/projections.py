@@ -10,6 +10,7 @@ import numpy as np
 from ..checks import choice, need, whole
 from .run import Run, quantise, snapshot
 from ..plots import principal_axes
+from ..runtime import torch_threads
 
 # %% auto #0
 __all__ = ['SMALL', 'FIRST', 'LATER', 'METHODS', 'project']
@@ -47,6 +48,7 @@ def _tsne(clouds: list[np.ndarray], seed: int) -> list[np.ndarray]:
     return layouts[::-1]
 
 # %% ../../nbs/06_embeddings/06_projections.ipynb #d41632dd
+@torch_threads(1) # seeded it uses one; it leaves PyTorch with as many as there are cores
 def _umap(clouds: list[np.ndarray], seed: int, aligned: bool) -> list[np.ndarray]:
     "The same with UMAP, or all clouds at once with AlignedUMAP."
     try: import umap
