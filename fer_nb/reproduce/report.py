@@ -194,7 +194,10 @@ def _save(drawn: Mapping[str, Any], folder: Path, png: bool) -> None:
     for path, fig in zip(paths, drawn.values()): fig.write_html(path, include_plotlyjs="directory")
     if not (png and find_spec("kaleido")): return
     from plotly.io import write_images
-    try: write_images(list(drawn.values()), [path.with_suffix(".png") for path in paths])
+    pictures: list[str | Path] = [path.with_suffix(".png") for path in paths]
+    try:
+        write_images(list(drawn.values()), pictures)
+        for path in pictures: os.stat(path) # kaleido may give up on one without a word
     except Exception as e:
         warnings.warn(f"figures: written as HTML, but not as PNG: {type(e).__name__}: {e}",
                       stacklevel=2)
